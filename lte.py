@@ -1,0 +1,1365 @@
+"""LTE: learning to reason from trial and error. The whole algorithm and its main job, in one file.
+
+    python lte.py --model small-model                   the main job: on a CPU, in minutes
+    python lte.py --model small-model --method grpo     plain GRPO, to compare
+    python lte.py --model NAME --data FILE.jsonl        any Hugging Face causal language model
+    python lte.py --resume runs/lte-small-model-s0      go on with a run that was stopped
+    python lte.py --help                                every setting
+
+Reinforcement learning from verifiable rewards samples G responses a problem and compares them with
+each other. When all G fail (a none-pass problem) there is nothing to compare and nothing to learn.
+LTE (arXiv 2510.26109) then shows the model its own wrong answers as a hint, samples G more, puts
+the right ones into the group in place of failed ones, and trains the model to produce them
+*without* the hint. The file reads as the method runs:
+
+    problem -> prompt -> G rollouts -> grade -> (none-pass?) hint -> G rollouts -> grade
+            -> mix -> advantages -> loss -> step
+
+Where the paper leaves room we chose as follows; test_lte.py has a test for each number.
+
+ 1. Hints. The wording is ours. Wrong answers stand in the order in which they were sampled, two
+    spellings of one value once, at most 8, of at most 100 characters. A failed response without an
+    answer adds nothing. If none of them has an answer and none was truncated, there is no hint to
+    give: the group gets no extra rollouts and stays none-pass.
+ 2. G' = G. If every failed response were replaced, all rewards would be equal again and the rescue
+    lost. At least --keep-failed (1) of them stay, so G' is at most G - 1.
+ 3. Normalisers. One token count Z for all response tokens of an update, as in LUFFY and DAPO; with
+    --separate-normalisers Z counts the on-policy and Z' the off-policy ones.
+ 4. Advantages. std is that of the G rewards themselves (divides by G), without an epsilon: equal
+    rewards are recognised by max == min.
+ 5. pi_old is what the sampler recorded. Sampler and trainer agree within rounding; logprob_gap in
+    metrics.jsonl says how well.
+ 6. Groups of equal rewards have no gradient and skip the forward pass; their tokens count in Z. An
+    update that holds no other groups does not step the optimizer: AdamW would move the weights by
+    its momentum.
+ 7. luffy. The reference solution joins the G rollouts as number G + 1, if the checker accepts it.
+ 8. Dropout is off. With it, pi_theta / pi_old would not start at 1.
+ 9. Randomness. Each step draws from generators seeded by (seed, purpose, step). A resumed run has
+    no generator state to restore, and validation can't change training.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import dataclasses
+import json
+import math
+import os
+import platform
+import random
+import shutil
+import signal
+import subprocess
+import sys
+import time
+from collections import deque
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import NamedTuple
+
+import torch
+import transformers
+from torch import Tensor
+from tqdm import tqdm
+from transformers.cache_utils import Cache, CacheLayerMixin, DynamicCache
+
+from verify import extract_answer, is_correct, is_equivalent, pass_at_k
+
+# --------------------------------------------------------------------------------------------------
+# Settings
+
+
+class UserError(Exception):
+    """Something the user can mend: ends in one line and exit status 2."""
+
+
+class Method(NamedTuple):
+    """What a method does beyond GRPO."""
+
+    extra: bool = False  # G extra rollouts for a none-pass group ...
+    hinted: bool = False  # ... sampled under a hint, hence off-policy
+    solution: bool = False  # a reference solution joins each group, off-policy with pi_old = 1
+
+
+METHODS = {
+    "grpo": Method(),
+    "grpo-extra": Method(extra=True),
+    "lte": Method(extra=True, hinted=True),
+    "luffy": Method(solution=True),
+}
+
+
+def setting(default, text: str, **more):
+    """A field of Config with its help text; `more` goes to argparse's add_argument."""
+    return field(default=default, metadata={"help": text, **more})
+
+
+@dataclass
+class Config:
+    """Every setting, once. The command line has a flag for each, and a recipe.json beside the model
+    may hold defaults that suit it."""
+
+    model: str = setting("small-model", "a causal language model: folder or Hugging Face name")
+    data: str = setting("", "problems to train on, JSONL [MODEL/train.jsonl]")
+    eval_data: str = setting("", "held-out problems, JSONL [test.jsonl beside the training data]")
+    method: str = setting("lte", "what to do about none-pass groups", choices=list(METHODS))
+    steps: int = setting(100, "training steps")
+    rollouts: int = setting(0, "end after so many rollouts, for fair comparisons (0: don't)")
+    prompts_per_step: int = setting(16, "problems a step")
+    group_size: int = setting(8, "G, the rollouts a problem")
+    updates_per_step: int = setting(2, "optimizer steps a step, each on its share of the problems")
+    keep_failed: int = setting(1, "failed rollouts that a rescued group keeps (0: none need stay)")
+    max_new_tokens: int = setting(1024, "length limit of a response")
+    temperature: float = setting(1.0, "of sampling and of every log-probability")
+    lr: float = setting(1e-6, "learning rate of AdamW, constant")
+    clip: float = setting(0.2, "epsilon of the clipped on-policy term")
+    gamma: float = setting(0.1, "gamma of f(r') = r' / (r' + gamma), the off-policy term")
+    entropy_coef: float = setting(0.0, "weight of the entropy bonus (the paper's LTE\u2020)")
+    separate_normalisers: bool = setting(False, "count the tokens Z, Z' apart")
+    hint_answers: str = setting(
+        "own", "shuffled: another problem's wrong answers, the control", choices=["own", "shuffled"]
+    )
+    max_grad_norm: float = setting(1.0, "the gradient is scaled down to this norm")
+    micro_tokens: int = setting(16384, "tokens of one forward and backward pass: bounds memory")
+    max_rows: int = setting(1024, "responses sampled at a time: bounds the memory of the cache")
+    gradient_checkpointing: bool = setting(False, "recompute activations: slower, less memory")
+    eval_every: int = setting(20, "validate every so many steps, before and after (0: never)")
+    eval_samples: int = setting(16, "samples a held-out problem")
+    save_every: int = setting(50, "save a checkpoint every so many steps and at the end")
+    samples_per_step: int = setting(4, "rollouts a step that go to samples.jsonl")
+    device: str = setting("cuda" if torch.cuda.is_available() else "cpu", "cpu or cuda")
+    threads: int = setting(0, "CPU threads (0: as torch likes)")
+    seed: int = setting(0, "seed of everything random")
+    out: str = setting("", "output folder [runs/METHOD-MODEL-sSEED]")
+    resume: str = setting("", "output folder of a run to go on with, under its own settings")
+
+
+MAY_CHANGE_ON_RESUME = ("resume", "out", "steps", "rollouts", "device", "threads", "save_every")
+AT_LEAST = {
+    0: ("rollouts", "keep_failed", "clip", "entropy_coef", "eval_every", "threads", "seed")
+    + ("samples_per_step",),
+    1: ("steps", "prompts_per_step", "updates_per_step", "max_new_tokens", "micro_tokens")
+    + ("max_rows", "eval_samples", "save_every"),
+    2: ("group_size",),
+}
+
+
+def flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def check_config(config: Config) -> None:
+    """Raise UserError for settings that make no sense."""
+    for least, names in AT_LEAST.items():
+        for name in names:
+            if not least <= getattr(config, name) < math.inf:
+                value = getattr(config, name)
+                raise UserError(f"{flag(name)} is {value}: it must be at least {least}")
+    for name in ("temperature", "lr", "gamma", "max_grad_norm"):
+        if not 0 < getattr(config, name) < math.inf:
+            raise UserError(f"{flag(name)} is {getattr(config, name)}: it must be above 0")
+    for name, allowed in (("method", METHODS), ("hint_answers", ("own", "shuffled"))):
+        if getattr(config, name) not in allowed:
+            raise UserError(f"{flag(name)} is {getattr(config, name)}: not one of {list(allowed)}")
+    if config.updates_per_step > config.prompts_per_step:
+        raise UserError("--updates-per-step is above --prompts-per-step: no problem for some")
+    if config.device != "cpu" and not torch.cuda.is_available():
+        raise UserError(f"--device {config.device}: not found here; use --device cpu")
+
+
+# --------------------------------------------------------------------------------------------------
+# Model and data
+
+
+class Policy(NamedTuple):
+    """What is trained, how it reads and writes, and the ids of the tokens that end a response."""
+
+    model: transformers.PreTrainedModel
+    tokenizer: transformers.PreTrainedTokenizerBase
+    eos_ids: set[int]
+
+
+def load_policy(name: str, device: str = "cpu") -> Policy:
+    """Load a causal language model and its tokenizer, by Hugging Face name or folder.
+
+    The weights are float32 whatever the checkpoint holds: most RL updates are too small for bf16
+    and would round to nothing. Dropout is set to 0 (choice 8). Raises UserError if it can't load.
+    """
+    try:
+        config = transformers.AutoConfig.from_pretrained(name)
+        for key, value in vars(config).items():
+            if "drop" in key and isinstance(value, float):
+                setattr(config, key, 0.0)
+        model = transformers.AutoModelForCausalLM.from_pretrained(
+            name, config=config, dtype=torch.float32, use_safetensors=True
+        )
+        tokenizer = transformers.AutoTokenizer.from_pretrained(name)
+    except (OSError, ValueError, KeyError) as error:
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise UserError(f"can't load the model {name!r} (folder or hub name): {reason}") from None
+    # A chat model may end its turn with another token than a document, so there can be several.
+    eos_ids: set[int] = set()
+    for ids in (model.generation_config.eos_token_id, config.eos_token_id, tokenizer.eos_token_id):
+        eos_ids |= set(ids) if isinstance(ids, (list, tuple)) else {ids} - {None}
+    if not eos_ids:
+        raise UserError(f"the model {name!r} names no end-of-sequence token")
+    return Policy(model.to(device).eval(), tokenizer, eos_ids)
+
+
+def context_length(model) -> float:
+    """Most tokens that prompt and response may have together; infinite without a limit."""
+    return getattr(model.config.get_text_config(), "max_position_embeddings", None) or math.inf
+
+
+@dataclass(frozen=True)
+class Problem:
+    problem: str
+    answer: str
+    solution: str | None = None  # a worked solution, for luffy
+    family: str | None = None  # a kind of problem, for tables
+
+
+PROBLEM_KEYS = ("problem", "question", "prompt")
+ANSWER_KEYS = ("answer", "final_answer", "ground_truth", "target")
+
+
+def load_problems(path: str | Path) -> list[Problem]:
+    """Read a JSONL file, one problem a line, under the common field names.
+
+    An answer like GSM8K's, a solution that ends in '#### x', is split into solution and answer x.
+    Raises UserError, with the line's number, for what is missing or broken.
+    """
+    try:
+        lines = Path(path).read_text(encoding="utf-8").split("\n")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"can't read the problems in {path}: {error}") from None
+    numbered = [(f"{path}, line {i}", line) for i, line in enumerate(lines, 1) if line.strip()]
+    if not numbered:
+        raise UserError(f"{path} holds no problems")
+    return [parse_problem(line, where) for where, line in numbered]
+
+
+def parse_problem(line: str, where: str) -> Problem:
+    """One line of JSON -> Problem; `where` names the line in errors."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{where} is not JSON: {error}") from None
+    if not isinstance(row, dict):
+        raise UserError(f"{where} is not a JSON object")
+    problem = next((row[k] for k in PROBLEM_KEYS if row.get(k)), None)
+    answer = next((row[k] for k in ANSWER_KEYS if row.get(k) not in (None, "", [])), None)
+    if isinstance(answer, list) and len(answer) == 1:
+        answer = answer[0]
+    if not isinstance(problem, str) or not problem.strip():
+        raise UserError(f"{where} has no problem (fields looked for: {', '.join(PROBLEM_KEYS)})")
+    if not isinstance(answer, (str, int, float)) or not str(answer).strip():
+        raise UserError(f"{where} has no answer (fields looked for: {', '.join(ANSWER_KEYS)})")
+    answer, solution, family = str(answer), row.get("solution"), row.get("family")
+    if "####" in answer:
+        solution, answer = solution or answer, answer.rsplit("####", 1)[1]
+    # JSON can hold half of a surrogate pair, which no tokenizer takes.
+    texts = [str(x).strip().encode("utf-8", "replace").decode() for x in (problem, answer)]
+    optional = [None if x is None else str(x) for x in (solution, family)]
+    return Problem(*texts, *optional)
+
+
+# --------------------------------------------------------------------------------------------------
+# Rollouts, hints and prompts
+
+
+@dataclass
+class Rollout:
+    """One response. `prompt_ids` is what it is trained under: mix_group takes the hint out."""
+
+    prompt_ids: list[int]
+    response_ids: list[int] = field(default_factory=list)  # with the EOS, if it was sampled
+    logprobs: list[float] = field(default_factory=list)  # log pi_old of each, as sampled
+    text: str = ""
+    reward: float = 0.0  # R: 1 right, 0 wrong
+    truncated: bool = False  # reached the length limit without an EOS
+    hint: str | None = None  # kind of the hint that it was sampled under
+    off_policy: bool = False  # pi_old is not the policy under prompt_ids
+
+    @property
+    def answer(self) -> str | None:
+        return extract_answer(self.text)
+
+
+INSTRUCTION = "Reason step by step, and put the final answer in \\boxed{}."
+KNOWN_WRONG = "The following answers are known to be wrong: "
+CONCISE = "Earlier attempts ran out of space, so think concisely."
+SILENT = "Do not mention this hint in your reasoning."
+MAX_ANSWERS, MAX_ANSWER_LENGTH = 8, 100
+
+
+@dataclass(frozen=True)
+class Hint:
+    """H_q: what the failures on a none-pass problem tell the next attempts."""
+
+    kind: str  # "Hint", "ConciseHint" or "Concise", the paper's names
+    answers: tuple[str, ...] = ()
+
+    @property
+    def text(self) -> str:
+        sentences = [KNOWN_WRONG + "; ".join(self.answers) + "."] if self.answers else []
+        sentences += [CONCISE] if self.kind in ("Concise", "ConciseHint") else []
+        return " ".join([*sentences, SILENT]) if sentences else ""
+
+
+def build_hint(failed: list[Rollout], gold: str | None = None) -> Hint | None:
+    """The hint for a none-pass group, by how its responses failed; None if there is nothing to say.
+
+    All truncated: Concise. Some: ConciseHint, with the others' answers. None: Hint, the answers.
+    `gold` is there to be kept out: a hedged response fails, and yet its answer may be the right one.
+    (Choice 1.)
+    """
+    answers: list[str] = []
+    for rollout in failed:
+        answer = None if rollout.truncated else rollout.answer
+        if answer is None or len(answer) > MAX_ANSWER_LENGTH or len(answers) == MAX_ANSWERS:
+            continue
+        if not any(is_equivalent(answer, known) for known in [*answers, gold] if known is not None):
+            answers.append(answer)
+    if all(r.truncated for r in failed):
+        return Hint("Concise")
+    if any(r.truncated for r in failed):
+        return Hint("ConciseHint", tuple(answers))
+    return Hint("Hint", tuple(answers)) if answers else None
+
+
+def build_prompt(tokenizer, problem: str, hint: Hint | None = None) -> list[int]:
+    """Token ids of the prompt for q, or for (H_q, q): the tokenizer's chat template, or plain text.
+
+    Problem and hint are encoded apart from the template and as plain text: '<|im_end|>' in a problem
+    is ten characters and not the end of the turn.
+    """
+    content = "\n\n".join(part for part in (problem, hint and hint.text, INSTRUCTION) if part)
+    if not tokenizer.chat_template:
+        return tokenizer(content + "\n", split_special_tokens=True)["input_ids"]
+    slot = "(the question)"
+    message = [{"role": "user", "content": slot}]
+    chat = tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
+    before, after = chat.rsplit(slot, 1)
+    ids: list[int] = []
+    for text, plain in ((before, False), (content, True), (after, False)):
+        if text:
+            encode = {"add_special_tokens": False, "split_special_tokens": plain}
+            ids += tokenizer(text, **encode)["input_ids"]
+    return ids
+
+
+# --------------------------------------------------------------------------------------------------
+# Sampling: one prefill a prompt shared by its G rows, a preallocated cache, finished rows leave and
+# waiting prompts take their places
+
+
+class Batch:
+    """The rows that are decoding. Row i, for i < count, has its next token at position[i]."""
+
+    def __init__(self, capacity: int, width: int, device):
+        self.capacity, self.width = capacity, width  # most rows, most tokens a row
+        self.count, self.used = 0, 0  # rows in use, the longest of them
+        self.position = torch.empty(0, dtype=torch.long, device=device)  # [n]
+        self.owner = self.position.clone()  # [n] number of the rollout
+        self.length = self.position.clone()  # [n] tokens sampled so far
+
+
+class RowCacheLayer(CacheLayerMixin):
+    """A transformers cache layer where slot s of a row holds that row's position s.
+
+    Rows of any lengths stand in one batch without left padding, and another can take the place of a
+    row that is done.
+    """
+
+    is_sliding = False
+
+    def __init__(self, batch: Batch):
+        super().__init__()
+        self.batch = batch
+
+    def lazy_initialization(self, key_states: Tensor, value_states: Tensor) -> None:
+        """Allocate [capacity, heads, width, head_dim] once, for the whole of the sampling."""
+        shape = (self.batch.capacity, key_states.shape[1], self.batch.width)
+        self.keys = key_states.new_zeros(*shape, key_states.shape[3])
+        self.values = value_states.new_zeros(*shape, value_states.shape[3])
+        self.is_initialized = True
+
+    def add(self, keys: Tensor, values: Tensor, group_size: int) -> None:
+        """Copy each prefilled prompt [P, heads, T, head_dim] to the next G rows."""
+        if not self.is_initialized:
+            self.lazy_initialization(keys, values)
+        rows = slice(self.batch.count, self.batch.count + len(keys) * group_size)
+        self.keys[rows, :, : keys.shape[2]] = keys.repeat_interleave(group_size, 0)
+        self.values[rows, :, : keys.shape[2]] = values.repeat_interleave(group_size, 0)
+
+    def update(self, key_states: Tensor, value_states: Tensor, *args, **kwargs):
+        """Store one token a row [n, heads, 1, head_dim]; return what the rows hold so far."""
+        n, used = self.batch.count, self.batch.used
+        rows = torch.arange(n, device=key_states.device)
+        self.keys[rows, :, self.batch.position] = key_states[:, :, 0]
+        self.values[rows, :, self.batch.position] = value_states[:, :, 0]
+        return self.keys[:n, :, :used], self.values[:n, :, :used]  # [n, heads, used, head_dim]
+
+    def move(self, source: Tensor, target: Tensor) -> None:
+        self.keys[target], self.values[target] = self.keys[source], self.values[source]
+
+    def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
+        return self.batch.used, 0
+
+    def get_seq_length(self) -> int:
+        return self.batch.used
+
+    def get_max_length(self) -> int:
+        return self.batch.width
+
+
+def decoding_mask(model, batch: Batch) -> Tensor | dict[str, Tensor]:
+    """Additive mask [n, 1, 1, used]: a row sees its own positions, within a sliding window if any."""
+    slot = torch.arange(batch.used, device=batch.position.device)[None]
+    future = slot > batch.position[:, None]  # [n, used]
+    allowed = torch.zeros(future.shape, dtype=model.dtype, device=future.device)
+    full = allowed.masked_fill(future, torch.finfo(model.dtype).min)[:, None, None]
+    config = model.config.get_text_config()
+    window, kinds = getattr(config, "sliding_window", None), getattr(config, "layer_types", None)
+    if not window or (kinds and "sliding_attention" not in kinds):
+        return full
+    past = slot <= batch.position[:, None] - window
+    sliding = full.masked_fill(past[:, None, None], torch.finfo(model.dtype).min)
+    return {"full_attention": full, "sliding_attention": sliding} if kinds else sliding
+
+
+@contextlib.contextmanager
+def eval_mode(model) -> Iterator[None]:
+    """In train mode sampling would use dropout and, with gradient checkpointing, lose its cache."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
+
+
+def temper(logits: Tensor, temperature: float) -> Tensor:
+    """The one place where temperature enters, for sampler and trainer alike. [..., V], float32"""
+    return logits.float() / temperature
+
+
+def choose(logits: Tensor, temperature: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
+    """Draw a token a row from softmax(logits / T) [n, V]; tokens and log-probabilities [n].
+
+    Inverts the distribution function at one uniform number a row, in float64: every token is within
+    reach, none of probability 0 is. T = 0 takes the likeliest, with its log-probability at T = 1.
+    """
+    logits = temper(logits, temperature or 1.0)
+    logprobs = logits - logits.logsumexp(-1, keepdim=True)  # [n, V]
+    if temperature == 0:
+        tokens = logprobs.argmax(-1, keepdim=True)
+    else:
+        cdf = logprobs.double().exp_().cumsum(-1)
+        u = torch.rand(len(cdf), 1, dtype=cdf.dtype, device=cdf.device, generator=generator)
+        tokens = torch.searchsorted(cdf, u * cdf[:, -1:], right=True).clamp_(max=cdf.shape[1] - 1)
+    return tokens[:, 0], logprobs.gather(-1, tokens)[:, 0]
+
+
+class Sampler:
+    """What `sample` works on: the batch and its cache, the prompts that wait, the tokens so far."""
+
+    def __init__(self, model, prompts, group_size: int, max_new_tokens: int, max_rows: int):
+        self.model, self.prompts, self.group_size = model, prompts, group_size
+        self.waiting = deque(range(len(prompts)))
+        total, device = len(prompts) * group_size, model.device
+        width = max(map(len, prompts)) + max_new_tokens
+        self.batch = Batch(min(total, max(max_rows, group_size)), width, device)
+        depth = model.config.get_text_config().num_hidden_layers
+        self.cache = Cache(layers=[RowCacheLayer(self.batch) for _ in range(depth)])
+        self.tokens = torch.zeros(total, max_new_tokens, dtype=torch.long, device=device)
+        self.logprobs = torch.zeros(total, max_new_tokens, device=device)
+        self.lengths = torch.zeros(total, dtype=torch.long, device=device)
+
+    def room(self) -> int:
+        """Prompts to admit now. In bulk: once a quarter of the rows is free, or all can come in."""
+        fits = (self.batch.capacity - self.batch.count) // self.group_size
+        bulk = max(self.batch.capacity // 4 // self.group_size, 1)
+        return min(fits, len(self.waiting)) if fits >= min(bulk, len(self.waiting)) else 0
+
+    def admit(self, n: int) -> Tensor:
+        """Prefill the next n prompts, each once for its G rows; logits of those rows [n G, V]."""
+        numbers = [self.waiting.popleft() for _ in range(n)]
+        batch, model, group_size = self.batch, self.model, self.group_size
+        ids, lengths = right_pad([self.prompts[i] for i in numbers], model.device)  # [P, T]
+        last = torch.arange(ids.shape[1], device=model.device) == lengths[:, None] - 1
+        # Causal attention never looks right, so right padding needs no mask.
+        cache = DynamicCache()
+        out = model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=last)
+        for ours, theirs in zip(self.cache.layers, cache.layers, strict=True):
+            ours.add(theirs.keys, theirs.values, group_size)
+        owner = torch.tensor(numbers, device=model.device)[:, None] * group_size
+        owner = (owner + torch.arange(group_size, device=model.device)).flatten()
+        position = lengths.repeat_interleave(group_size) - 1
+        batch.owner = torch.cat([batch.owner, owner])
+        batch.position = torch.cat([batch.position, position])
+        batch.length = torch.cat([batch.length, torch.zeros_like(owner)])
+        batch.count, batch.used = batch.count + len(owner), max(batch.used, ids.shape[1])
+        return out.logits.repeat_interleave(group_size, 0)
+
+    def decode(self) -> Tensor:
+        """Feed every row its last token; logits of the next ones [n, V]."""
+        batch = self.batch
+        return self.model(
+            input_ids=self.tokens[batch.owner, batch.length - 1][:, None],  # [n, 1]
+            attention_mask=decoding_mask(self.model, batch),
+            position_ids=batch.position[:, None],
+            past_key_values=self.cache,
+            use_cache=True,
+        ).logits[:, -1]
+
+    def append(self, tokens: Tensor, logprobs: Tensor) -> None:
+        """Add the sampled tokens [n] to their rows."""
+        batch = self.batch
+        self.tokens[batch.owner, batch.length] = tokens
+        self.logprobs[batch.owner, batch.length] = logprobs
+        batch.length += 1
+        batch.position += 1
+        batch.used += 1
+
+    def retire(self, done: Tensor) -> None:
+        """Rows that are done [n] leave, and rows from the end move into the gaps."""
+        batch, n = self.batch, int((~done).sum())
+        if n == batch.count:
+            return
+        self.lengths[batch.owner[done]] = batch.length[done]
+        target, source = done[:n].nonzero()[:, 0], n + (~done[n:]).nonzero()[:, 0]
+        for layer in self.cache.layers:
+            layer.move(source, target)
+        for state in (batch.owner, batch.position, batch.length):
+            state[target] = state[source]
+        batch.owner, batch.position = batch.owner[:n], batch.position[:n]
+        batch.length, batch.count = batch.length[:n], n
+        batch.used = int(batch.position.max()) + 1 if n else 0
+
+    def rollouts(self, eos_ids: set[int]) -> list[list[Rollout]]:
+        """The groups, in the order of the prompts."""
+        rows = zip(self.lengths.tolist(), self.tokens.tolist(), self.logprobs.tolist(), strict=True)
+        rows = [(tokens[:n], logprobs[:n]) for n, tokens, logprobs in rows]
+        return [
+            [
+                Rollout(list(prompt), ids, logprobs, truncated=ids[-1] not in eos_ids)
+                for ids, logprobs in rows[i * self.group_size : (i + 1) * self.group_size]
+            ]
+            for i, prompt in enumerate(self.prompts)
+        ]
+
+
+def right_pad(sequences: list[list[int]], device) -> tuple[Tensor, Tensor]:
+    """Ids of any lengths -> [B, longest], filled up with 0 (never read), and their lengths [B]."""
+    rows = [torch.tensor(s) for s in sequences]
+    lengths = torch.tensor([len(s) for s in sequences], device=device)
+    return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).to(device), lengths
+
+
+@torch.inference_mode()
+def sample(
+    model,
+    prompts: list[list[int]],
+    group_size: int,
+    max_new_tokens: int,
+    temperature: float,
+    eos_ids: set[int],
+    generator: torch.Generator,
+    max_rows: int = 1024,
+) -> list[list[Rollout]]:
+    """Sample `group_size` responses a prompt, from the full distribution at `temperature`.
+
+    Temperature 0 is greedy. Prompts may have any lengths; `max_rows` responses at most, but a group
+    at least, are decoded at a time. `generator` lives on the model's device. Returns the groups in
+    the order of the prompts, with response_ids, logprobs and truncated filled in. Raises UserError
+    if a prompt is empty or leaves no room in the model's context.
+    """
+    for length in map(len, prompts):
+        if length == 0 or length + max_new_tokens > context_length(model):
+            raise UserError(
+                f"a prompt of {length} tokens and {max_new_tokens} new ones (--max-new-tokens) "
+                f"don't fit the model's context of {context_length(model)}"
+            )
+    if not prompts:
+        return []
+    with eval_mode(model):
+        sampler = Sampler(model, prompts, group_size, max_new_tokens, max_rows)
+        batch, eos = sampler.batch, torch.tensor(sorted(eos_ids), device=model.device)
+        while sampler.waiting or batch.count:
+            parts = [sampler.decode()] if batch.count else []
+            if n := sampler.room():
+                parts.append(sampler.admit(n))
+            tokens, logprobs = choose(torch.cat(parts), temperature, generator)  # [n]
+            sampler.append(tokens, logprobs)
+            sampler.retire(torch.isin(tokens, eos) | (batch.length == max_new_tokens))
+    return sampler.rollouts(eos_ids)
+
+
+# --------------------------------------------------------------------------------------------------
+# Groups: grading, extra rollouts, mixing, advantages
+
+
+@dataclass
+class Group:
+    """A problem of a step, its rollouts, and what was done if none of them was right."""
+
+    problem: Problem
+    rollouts: list[Rollout]
+    passed: int = 0  # right ones among the first G
+    hint: Hint | None = None
+    extra: list[Rollout] = field(default_factory=list)  # the G extra rollouts
+
+    @property
+    def rescued(self) -> bool:
+        return any(r.reward == 1 for r in self.extra)
+
+
+def sample_groups(policy: Policy, problems, config: Config, generator) -> list[Group]:
+    """G rollouts for each problem: o_i ~ pi_old(. | q)."""
+    prompts = [build_prompt(policy.tokenizer, p.problem) for p in problems]
+    groups = sample_under(policy, prompts, config, generator)
+    return [Group(p, rollouts) for p, rollouts in zip(problems, groups, strict=True)]
+
+
+def sample_under(policy: Policy, prompts, config: Config, generator) -> list[list[Rollout]]:
+    """G rollouts for each prompt, with the run's settings."""
+    sizes = (config.group_size, config.max_new_tokens, config.temperature)
+    return sample(policy.model, prompts, *sizes, policy.eos_ids, generator, config.max_rows)
+
+
+def grade(rollouts: list[Rollout], problem: Problem, tokenizer) -> None:
+    """R(o, q): 1 if the checker finds the reference answer in the response, else 0."""
+    for rollout in rollouts:
+        rollout.text = tokenizer.decode(rollout.response_ids, skip_special_tokens=True)
+        rollout.reward = float(is_correct(rollout.text, problem.answer))
+
+
+def give_hints(none_pass: list[Group], shuffled: bool) -> None:
+    """Set the hint of each none-pass group. `shuffled`, the control: with the wrong answers of the
+    next none-pass group that has any in place of its own."""
+    own = [build_hint(g.rollouts, g.problem.answer) for g in none_pass]
+    for i, group in enumerate(none_pass):
+        group.hint = own[i]
+        if not shuffled or not own[i] or not own[i].answers:
+            continue
+        others = [hint for hint in own[i + 1 :] + own[:i] if hint and hint.answers]
+        answers = others[0].answers if others else ()
+        answers = tuple(a for a in answers if not is_equivalent(a, group.problem.answer))
+        group.hint = Hint(own[i].kind, answers) if answers or own[i].kind != "Hint" else None
+
+
+def sample_again(policy: Policy, groups: list[Group], config: Config, generator) -> list[Group]:
+    """G extra rollouts for each none-pass group; returns the groups that got them.
+
+    lte samples them under the hint, o'_i ~ pi_old(. | H_q, q); grpo-extra, the control of equal
+    compute, without. In lte, a group without a hint, or with one that is too long, gets none.
+    """
+    method = METHODS[config.method]
+    groups = [g for g in groups if g.passed == 0] if method.extra else []
+    if method.hinted:
+        give_hints(groups, config.hint_answers == "shuffled")
+        groups = [g for g in groups if g.hint]
+    room = context_length(policy.model) - config.max_new_tokens
+    prompts = [build_prompt(policy.tokenizer, g.problem.problem, g.hint) for g in groups]
+    groups = [g for g, prompt in zip(groups, prompts, strict=True) if len(prompt) <= room]
+    prompts = [prompt for prompt in prompts if len(prompt) <= room]
+    extras = sample_under(policy, prompts, config, generator)
+    for group, group.extra in zip(groups, extras, strict=True):
+        for rollout in group.extra:
+            rollout.hint, rollout.off_policy = group.hint and group.hint.kind, method.hinted
+    return groups
+
+
+def mix_group(
+    group: list[Rollout], hinted: list[Rollout], rng: random.Random, keep_failed: int = 1
+) -> list[Rollout]:
+    """Put the G' right extra rollouts in place of G' failed ones, both chosen at random.
+
+    At least `keep_failed` failed ones stay (choice 2). The newcomers take the group's own prompt:
+    from here on the hint is gone, and pi_theta(o' | q) is what gets trained.
+    """
+    failed = [i for i, rollout in enumerate(group) if rollout.reward == 0]
+    right = [rollout for rollout in hinted if rollout.reward == 1]
+    n = max(min(len(right), len(failed) - keep_failed), 0)  # G'
+    mixed = list(group)
+    for i, rollout in zip(rng.sample(failed, n), rng.sample(right, n), strict=True):
+        mixed[i] = dataclasses.replace(rollout, prompt_ids=group[0].prompt_ids)
+    return mixed
+
+
+def add_solution(policy: Policy, group: Group) -> None:
+    """luffy: the reference solution joins the group with pi_old = 1, so that r' is pi_theta."""
+    tokenizer, solution = policy.tokenizer, group.problem.solution
+    if solution is None or not is_correct(solution, group.problem.answer):
+        return
+    known = tokenizer.eos_token_id in policy.eos_ids
+    eos = tokenizer.eos_token_id if known else min(policy.eos_ids)
+    encode = {"add_special_tokens": False, "split_special_tokens": True}
+    ids = [*tokenizer(solution, **encode)["input_ids"], eos]
+    prompt_ids, logprobs = group.rollouts[0].prompt_ids, [0.0] * len(ids)
+    reference = Rollout(prompt_ids, ids, logprobs, solution, reward=1.0, off_policy=True)
+    group.rollouts = [*group.rollouts, reference]
+
+
+def group_advantages(rewards) -> Tensor:
+    """A_i = (R_i - mean(R)) / std(R) over the last dimension, [..., G] -> [..., G].
+
+    0 where all rewards are equal; by max == min and not by std, since rounding can leave a tiny std
+    and the noise divided by it would be an advantage. (Choice 4.)
+    """
+    rewards = torch.as_tensor(rewards, dtype=torch.float32)
+    centred = rewards - rewards.mean(-1, keepdim=True)
+    std = rewards.std(-1, correction=0, keepdim=True)
+    equal = rewards.amax(-1, keepdim=True) == rewards.amin(-1, keepdim=True)
+    return torch.where(equal, 0.0, centred / std.masked_fill(equal, 1.0))
+
+
+# --------------------------------------------------------------------------------------------------
+# The mixed-policy objective
+
+
+def shape_ratio(log_ratio: Tensor, gamma: float) -> Tensor:
+    """f(r') = r' / (r' + gamma), from log r'.
+
+    As a sigmoid of log r' - log gamma it can't overflow. Its gradient with respect to log pi_theta
+    is f (1 - f) = gamma r' / (r' + gamma)^2, greatest at r' = gamma: what weighs most are tokens
+    that the policy finds unlikely without the hint.
+    """
+    return torch.sigmoid(log_ratio - math.log(gamma))
+
+
+def mixed_policy_loss(
+    logprobs: Tensor,
+    old_logprobs: Tensor,
+    advantages: Tensor,
+    mask: Tensor,
+    off_policy: Tensor,
+    clip: float = 0.2,
+    gamma: float = 0.1,
+    tokens: tuple[float, float] | None = None,
+) -> Tensor:
+    """-J, a scalar to minimise:
+
+        J = 1/Z' sum_i sum_t f(r'_it) A'_i + 1/Z sum_i sum_t min(r_it A_i, clip(r_it, 1 +- eps) A_i)
+
+    logprobs [B, T]: log pi_theta(o_t | q, o_<t), natural logarithms, always without the hint.
+    old_logprobs [B, T]: as sampled; log pi_old(o_t | q, o_<t), off-policy log pi_old(o'_t | H_q, q,
+    o'_<t). advantages, off_policy: [B] or [B, T]. mask [B, T]: True at response tokens.
+    tokens: (Z, Z'), of the *whole update* if this is a part of it, so that the losses of the parts
+    add up; None: both mask.sum().
+    """
+    per_row = (advantages, off_policy.bool())
+    advantages, off = (x if x.dim() == mask.dim() else x.unsqueeze(-1) for x in per_row)
+    mask = mask.bool()
+    log_ratio = torch.where(mask, logprobs - old_logprobs, 0.0)
+    # where() keeps values apart but not gradients: an overflow in the branch not taken becomes nan.
+    ratio = torch.where(off, 0.0, log_ratio).exp()  # r
+    clipped = torch.minimum(ratio * advantages, ratio.clamp(1 - clip, 1 + clip) * advantages)
+    shaped = shape_ratio(log_ratio, gamma) * advantages  # f(r') A'
+    z_on, z_off = tokens or (mask.sum().clamp(min=1),) * 2
+    objective = torch.where(off, shaped / z_off, clipped / z_on)
+    return -torch.where(mask, objective, 0.0).sum()
+
+
+# --------------------------------------------------------------------------------------------------
+# The update
+
+
+class Example(NamedTuple):
+    """A rollout with its advantage."""
+
+    rollout: Rollout
+    advantage: float
+
+    @property
+    def length(self) -> int:
+        return len(self.rollout.prompt_ids) + len(self.rollout.response_ids)
+
+
+def score(
+    model, examples: list[Example], temperature: float, with_entropy: bool = False
+) -> tuple[Tensor, Tensor | None]:
+    """log pi_theta of each response token under the prompt without hint, rows end to end [N], and,
+    if asked for, the entropy of each of these distributions [N], in nats.
+
+    Right-padded, so that positions are those of sampling and causal attention needs no mask. Only
+    positions that predict a response token are projected to the vocabulary.
+    """
+    rollouts = [e.rollout for e in examples]
+    ids, _ = right_pad([r.prompt_ids + r.response_ids for r in rollouts], model.device)  # [B, T]
+    first = torch.tensor([[len(r.prompt_ids) - 1] for r in rollouts], device=model.device)
+    count = torch.tensor([[len(r.response_ids)] for r in rollouts], device=model.device)
+    at = torch.arange(ids.shape[1], device=model.device)
+    predicts = (at >= first) & (at < first + count)  # [B, T]: position t predicts token t + 1
+    logits = model(input_ids=ids, use_cache=False, logits_to_keep=predicts).logits
+    logits = temper(logits, temperature)  # [N, V]
+    targets = ids[:, 1:][predicts[:, :-1]]  # [N]
+    normaliser = logits.logsumexp(-1)
+    logprobs = logits.gather(-1, targets[:, None])[:, 0] - normaliser
+    if not with_entropy:
+        return logprobs, None
+    every = logits - normaliser[:, None]
+    return logprobs, -(every.exp() * every).sum(-1)
+
+
+def micro_batches(examples: list[Example], budget: int) -> Iterator[list[Example]]:
+    """Split into batches of at most `budget` tokens, padding included, but one example at least."""
+    batch: list[Example] = []
+    for example in sorted(examples, key=lambda e: -e.length):
+        if batch and (len(batch) + 1) * batch[0].length > budget:
+            yield batch
+            batch = []
+        batch.append(example)
+    if batch:
+        yield batch
+
+
+def token_counts(examples: list[Example], separate: bool) -> tuple[int, int]:
+    """(Z, Z') of an update: its response tokens, or the on- and the off-policy ones apart."""
+    counts = [0, 0]
+    for rollout, _ in examples:
+        counts[rollout.off_policy] += len(rollout.response_ids)
+    on, off = counts if separate else (sum(counts), sum(counts))
+    return max(on, 1), max(off, 1)
+
+
+class Tally:
+    """Sums over the tokens of a step, for metrics.jsonl."""
+
+    def __init__(self):
+        self.on = self.off = self.ratio_on = self.ratio_off = self.clipped = 0
+        self.loss = self.gap = self.skipped = 0
+        self.grad_norms: list[float] = []
+
+    @torch.no_grad()
+    def add(self, log_ratio, advantages, off, clip: float, first_pass: bool) -> None:
+        """Count a micro-batch of tokens [N]. Before the first update r should be 1; note the gap."""
+        ratio, on = log_ratio.exp(), ~off
+        stopped = torch.where(advantages > 0, ratio > 1 + clip, ratio < 1 - clip)
+        self.on, self.off = self.on + int(on.sum()), self.off + int(off.sum())
+        self.ratio_on += float(ratio[on].sum())
+        self.ratio_off += float(ratio[off].sum())
+        self.clipped += int((stopped & on).sum())
+        if first_pass and on.any():
+            self.gap = max(self.gap, float(log_ratio[on].abs().max()))
+
+    def metrics(self) -> dict:
+        norms = self.grad_norms
+        return {
+            "loss": self.loss,
+            "ratio_on": self.ratio_on / self.on if self.on else None,
+            "ratio_off": self.ratio_off / self.off if self.off else None,
+            "clip_fraction": self.clipped / self.on if self.on else None,
+            "logprob_gap": self.gap,
+            "grad_norm": sum(norms) / len(norms) if norms else 0.0,
+            "skipped_updates": self.skipped,
+        }
+
+
+def accumulate_gradients(
+    model, examples: list[Example], config: Config, tally: Tally, first_pass: bool
+) -> None:
+    """Add up the gradient of one update over micro-batches; how they are cut does not change it."""
+    z = token_counts(examples, config.separate_normalisers)
+    all_tokens = sum(token_counts(examples, separate=True))
+    # Without advantage there is no gradient, but for that of the entropy bonus. (Choice 6.)
+    useful = [e for e in examples if e.advantage != 0 or config.entropy_coef]
+    for batch in micro_batches(useful, config.micro_tokens):
+        logprobs, entropy = score(model, batch, config.temperature, config.entropy_coef > 0)  # [N]
+        lengths = torch.tensor([len(e.rollout.response_ids) for e in batch], device=model.device)
+        old = [logprob for e in batch for logprob in e.rollout.logprobs]
+        old_logprobs = torch.tensor(old, device=model.device)
+        rows = torch.tensor([[e.advantage, e.rollout.off_policy] for e in batch]).to(model.device)
+        advantages, off = rows.repeat_interleave(lengths, 0).unbind(1)  # [N], no padding among them
+        mask, off = torch.ones_like(off), off.bool()
+        terms = (logprobs, old_logprobs, advantages, mask, off)
+        loss = mixed_policy_loss(*terms, config.clip, config.gamma, tokens=z)
+        if entropy is not None:
+            loss = loss - config.entropy_coef * entropy.sum() / all_tokens
+        loss.backward()
+        tally.loss += float(loss)
+        tally.add(logprobs.detach() - old_logprobs, advantages, off, config.clip, first_pass)
+
+
+def update(policy: Policy, optimizer, groups: list[Group], config: Config) -> dict:
+    """The optimizer steps of one training step, each on its share of the groups. Returns metrics.
+
+    pi_old stays that of sampling, so from the second step on ratios leave 1 and the clip matters.
+    """
+    model, tally, parts = policy.model, Tally(), config.updates_per_step
+    model.train(config.gradient_checkpointing)  # it needs train mode; dropout is 0 in any mode
+    for i in range(parts):
+        examples = []
+        for group in groups[i * len(groups) // parts : (i + 1) * len(groups) // parts]:
+            advantages = group_advantages([r.reward for r in group.rollouts]).tolist()
+            examples += map(Example, group.rollouts, advantages)
+        accumulate_gradients(model, examples, config, tally, first_pass=i == 0)
+        if all(p.grad is None for p in model.parameters()):
+            continue  # nothing to learn from, so nothing moves (choice 6)
+        norm = float(torch.nn.utils.clip_grad_norm_(model.parameters(), config.max_grad_norm))
+        if math.isfinite(norm):
+            optimizer.step()
+            tally.grad_norms.append(norm)
+        else:
+            tally.skipped += 1
+        optimizer.zero_grad(set_to_none=True)
+    model.eval()
+    return tally.metrics()
+
+
+# --------------------------------------------------------------------------------------------------
+# One training step
+
+
+def seed_for(config: Config, purpose: str, step: int) -> int:
+    """A seed for each purpose and step. (Choice 9.)"""
+    return random.Random(f"{config.seed} {purpose} {step}").getrandbits(63)
+
+
+def generator_for(config: Config, purpose: str, step: int) -> torch.Generator:
+    return torch.Generator(config.device).manual_seed(seed_for(config, purpose, step))
+
+
+def draw_problems(problems: list[Problem], config: Config, step: int) -> list[Problem]:
+    """The problems of a step: the next ones of the data in random order, reshuffled every epoch."""
+    n, first = len(problems), (step - 1) * config.prompts_per_step
+    epochs = range(first // n, (first + config.prompts_per_step - 1) // n + 1)
+    orders = [random.Random(seed_for(config, "order", e)).sample(problems, n) for e in epochs]
+    start = first - epochs[0] * n
+    return [p for order in orders for p in order][start : start + config.prompts_per_step]
+
+
+class Stopwatch:
+    """Seconds by stage. It waits for the GPU, whose work would else be billed to the next stage."""
+
+    def __init__(self, device: str):
+        self.device, self.last = device, time.perf_counter()
+        self.seconds = dict.fromkeys(("sample", "hint", "grade", "update"), 0.0)
+
+    def lap(self, stage: str) -> None:
+        if self.device != "cpu":
+            torch.cuda.synchronize()
+        now = time.perf_counter()
+        self.seconds[stage], self.last = self.seconds[stage] + now - self.last, now
+
+
+def train_step(
+    policy: Policy, optimizer, problems: list[Problem], config: Config, step: int
+) -> tuple[list[Group], dict]:
+    """One step of LTE, counted from 1. Returns the mixed groups and a line for metrics.jsonl."""
+    watch, tokenizer = Stopwatch(config.device), policy.tokenizer
+    groups = sample_groups(policy, problems, config, generator_for(config, "sample", step))
+    watch.lap("sample")
+    for group in groups:
+        grade(group.rollouts, group.problem, tokenizer)
+        group.passed = sum(r.reward == 1 for r in group.rollouts)
+    first = [r for g in groups for r in g.rollouts]
+    watch.lap("grade")
+    retried = sample_again(policy, groups, config, generator_for(config, "hint", step))
+    watch.lap("hint")
+    rng = random.Random(seed_for(config, "mix", step))
+    for group in retried:
+        grade(group.extra, group.problem, tokenizer)
+        group.rollouts = mix_group(group.rollouts, group.extra, rng, config.keep_failed)
+    if METHODS[config.method].solution:
+        for group in groups:
+            add_solution(policy, group)
+    watch.lap("grade")
+    updated = update(policy, optimizer, groups, config)
+    watch.lap("update")
+    metrics = {"step": step, **describe(groups, first, config), **updated, "seconds": watch.seconds}
+    speed = metrics["sampled_tokens"] / sum(watch.seconds.values())
+    return groups, metrics | {"tokens_per_second": speed}
+
+
+def describe(groups: list[Group], first: list[Rollout], config: Config) -> dict:
+    """What a step's rollouts were like; `first` are those before any extra ones."""
+    extra = [r for g in groups for r in g.extra]
+    kinds = [g.hint.kind for g in groups if g.hint and g.extra]
+    tokens = sum(len(r.response_ids) for r in first)
+    return {
+        "none_pass": sum(g.passed == 0 for g in groups),
+        "some_pass": sum(0 < g.passed < config.group_size for g in groups),
+        "all_pass": sum(g.passed == config.group_size for g in groups),
+        "rescued": sum(g.rescued for g in groups),
+        "hints": {kind: kinds.count(kind) for kind in ("Hint", "ConciseHint", "Concise")},
+        "extra_reward": sum(r.reward for r in extra) / len(extra) if extra else None,
+        "reward": sum(r.reward for r in first) / len(first),
+        "response_tokens": tokens / len(first),
+        "truncated": sum(r.truncated for r in first) / len(first),
+        # Nats a token: -log pi_old of a sampled token has the entropy of its distribution as mean.
+        "entropy": -sum(p for r in first for p in r.logprobs) / tokens,
+        "learning_rate": config.lr,
+        "sampled_rollouts": len(first) + len(extra),
+        "sampled_tokens": tokens + sum(len(r.response_ids) for r in extra),
+    }
+
+
+# --------------------------------------------------------------------------------------------------
+# Validation
+
+
+def evaluate(
+    policy: Policy, problems: list[Problem], samples: int, config: Config, step: int = 0
+) -> list[list[Rollout]]:
+    """`samples` graded rollouts a problem, without hints."""
+    prompts = [build_prompt(policy.tokenizer, p.problem) for p in problems]
+    generator = generator_for(config, "evaluate", step)
+    config = dataclasses.replace(config, group_size=samples)
+    groups = sample_under(policy, prompts, config, generator)
+    for group, problem in zip(groups, problems, strict=True):
+        grade(group, problem, policy.tokenizer)
+    return groups
+
+
+def pass_rate(groups: list[list[Rollout]], k: int) -> float:
+    """Pass@k as the mean over problems of its unbiased estimate."""
+    return sum(pass_at_k(len(g), sum(r.reward == 1 for r in g), k) for g in groups) / len(groups)
+
+
+def validate(policy: Policy, problems: list[Problem], config: Config, step: int) -> dict:
+    """A line for validation.jsonl: Pass@1 and Pass@k (k: --eval-samples), in all and by family."""
+    groups, k = evaluate(policy, problems, config.eval_samples, config, step), config.eval_samples
+    everything = [r for g in groups for r in g]
+    families: dict[str, list] = {}
+    for problem, group in zip(problems, groups, strict=True):
+        families.setdefault(problem.family or "", []).append(group)
+    return {
+        "step": step,
+        "k": k,
+        "pass@1": pass_rate(groups, 1),
+        "pass@k": pass_rate(groups, k),
+        "none_pass": sum(not any(r.reward for r in g) for g in groups) / len(groups),
+        "truncated": sum(r.truncated for r in everything) / len(everything),
+        "response_tokens": sum(len(r.response_ids) for r in everything) / len(everything),
+        "families": {f: [pass_rate(g, 1), pass_rate(g, k)] for f, g in sorted(families.items())},
+    }
+
+
+def validation_line(v: dict) -> str:
+    rates = f"Pass@1 {v['pass@1']:6.1%}   Pass@{v['k']} {v['pass@k']:6.1%}"
+    return f"step {v['step']:4d}   {rates}   none-pass {v['none_pass']:6.1%}"
+
+
+def before_after_table(before: dict, after: dict) -> str:
+    """Pass@1 and Pass@k on the held-out problems at the first and the last validation."""
+    lines = [f"{'held-out problems':20} {'Pass@1':>16}   {'Pass@' + str(before['k']):>16}"]
+    names = [f for f in before["families"] if f]
+    rows = [(f, before["families"][f], after["families"][f]) for f in names]
+    rows.append(("all", *([v["pass@1"], v["pass@k"]] for v in (before, after))))
+    for name, old, new in rows:
+        cells = [f"{a:6.1%} -> {b:6.1%}" for a, b in zip(old, new, strict=True)]
+        lines.append(f"{name:20} {cells[0]:>16}   {cells[1]:>16}")
+    return "\n".join(lines)
+
+
+# --------------------------------------------------------------------------------------------------
+# The run's folder
+
+
+class Run:
+    """config.json, metrics.jsonl, samples.jsonl, validation.jsonl, checkpoint/ and final/."""
+
+    LOGS = ("metrics.jsonl", "samples.jsonl", "validation.jsonl")
+
+    def __init__(self, config: Config):
+        self.folder = Path(config.out)
+        self.checkpoints = self.folder / "checkpoint"
+        if config.resume:
+            return
+        if any((self.folder / name).exists() for name in ("config.json", *self.LOGS)):
+            raise UserError(f"{self.folder} holds a run: --resume it, or name another --out")
+        self.checkpoints.mkdir(parents=True, exist_ok=True)
+        for name in self.LOGS:
+            (self.folder / name).touch()
+        content = {"settings": dataclasses.asdict(config), **provenance()}
+        replace_file(self.folder / "config.json", json.dumps(content, indent=1) + "\n")
+
+    def log(self, name: str, *rows: dict) -> None:
+        with (self.folder / name).open("a", encoding="utf-8") as file:
+            file.writelines(json.dumps(row) + "\n" for row in rows)
+
+    def rows(self, name: str) -> list[dict]:
+        lines = (self.folder / name).read_text(encoding="utf-8").splitlines()
+        return [json.loads(line) for line in lines]
+
+    def save(self, policy: Policy, optimizer, step: int, rollouts: int) -> None:
+        """All that it takes to go on exactly; generators are seeded by step. Keeps the last two."""
+        state = {"step": step, "rollouts": rollouts}
+        state |= {"model": policy.model.state_dict(), "optimizer": optimizer.state_dict()}
+        path = self.checkpoints / f"step-{step:06d}.pt"
+        with path.with_suffix(".tmp").open("wb") as file:
+            torch.save(state, file)
+            file.flush()
+            os.fsync(file.fileno())
+        path.with_suffix(".tmp").replace(path)
+        for old in sorted(self.checkpoints.glob("step-*.pt"))[:-2]:
+            old.unlink()
+
+    def load(self, policy: Policy, optimizer) -> tuple[int, int]:
+        """Restore the last checkpoint, cut the logs back to it; (step, rollouts), zeros if none."""
+        step, rollouts = 0, 0
+        for path in sorted(self.checkpoints.glob("step-*.pt"))[-1:]:
+            state = torch.load(path, map_location=policy.model.device, weights_only=True)
+            policy.model.load_state_dict(state["model"])
+            optimizer.load_state_dict(state["optimizer"])
+            step, rollouts = state["step"], state["rollouts"]
+        for name in self.LOGS:
+            text = (self.folder / name).read_text(encoding="utf-8")
+            lines = [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
+            kept = [line for line in lines if json.loads(line)["step"] <= step]
+            replace_file(self.folder / name, "".join(kept))
+        return step, rollouts
+
+    def save_final(self, policy: Policy) -> Path:
+        """The trained model as an ordinary Hugging Face folder."""
+        final, temporary = self.folder / "final", self.folder / "final.tmp"
+        policy.model.save_pretrained(temporary)
+        policy.tokenizer.save_pretrained(temporary)
+        shutil.rmtree(final, ignore_errors=True)
+        return temporary.rename(final)
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write under another name, then rename: nobody ever sees half a file."""
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)
+
+
+def provenance() -> dict:
+    """What one needs to know to repeat a run."""
+    commit = None
+    with contextlib.suppress(OSError, subprocess.CalledProcessError):
+        command = ["git", "-C", str(Path(__file__).resolve().parent), "rev-parse", "HEAD"]
+        commit = subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
+    versions = {m.__name__: m.__version__ for m in (torch, transformers)}
+    versions["python"] = platform.python_version()
+    return {"versions": versions, "commit": commit, "command": sys.argv}
+
+
+def samples_to_log(groups: list[Group], tokenizer, step: int, count: int) -> list[dict]:
+    """A few rollouts for people to read: a wrong and a right one a group, rescued groups first."""
+    rows = []
+    for group in sorted(groups, key=lambda g: (not g.rescued, g.passed in (0, len(g.rollouts)))):
+        advantages = group_advantages([r.reward for r in group.rollouts]).tolist()
+        for reward in (0.0, 1.0):
+            for rollout, advantage in zip(group.rollouts, advantages, strict=True):
+                if rollout.reward != reward or len(rows) == count:
+                    continue
+                rows.append(
+                    {
+                        "step": step,
+                        "problem": group.problem.problem,
+                        "reference": group.problem.answer,
+                        "prompt": tokenizer.decode(rollout.prompt_ids),
+                        "hint": group.hint.text if rollout.hint else None,
+                        "response": rollout.text,
+                        "answer": rollout.answer,
+                        "reward": rollout.reward,
+                        "truncated": rollout.truncated,
+                        "off_policy": rollout.off_policy,
+                        "advantage": advantage,
+                    }
+                )
+                break
+    return rows
+
+
+# --------------------------------------------------------------------------------------------------
+# The main job
+
+
+class Interrupt:
+    """SIGINT and SIGTERM end the run after the step at hand; a second one ends it at once."""
+
+    def __init__(self):
+        self.signal = 0
+        with contextlib.suppress(ValueError):  # not in the main thread: leave signals alone
+            for number in (signal.SIGINT, signal.SIGTERM):
+                signal.signal(number, self.note)
+
+    def note(self, number, frame) -> None:
+        if self.signal:
+            sys.exit(128 + number)
+        self.signal = number
+        tqdm.write("stopping after this step ...")
+
+
+def find_data(config: Config) -> tuple[Path, Path | None]:
+    """Files of the training and of the held-out problems."""
+    data = Path(config.data) if config.data else Path(config.model) / "train.jsonl"
+    if not data.is_file():
+        raise UserError(f"no problems to train on: {data} does not exist (--data)")
+    if config.eval_data:
+        return data, Path(config.eval_data)
+    beside = data.with_name("test.jsonl")
+    return data, beside if beside.is_file() and beside != data else None
+
+
+def check_prompts(policy: Policy, problems: list[Problem], config: Config) -> None:
+    """Raise UserError for the first problem that leaves no room for a response."""
+    room = context_length(policy.model) - config.max_new_tokens
+    for problem in problems:
+        length = len(build_prompt(policy.tokenizer, problem.problem))
+        if length > room:
+            raise UserError(
+                f"a prompt of {length} tokens and --max-new-tokens {config.max_new_tokens} don't "
+                f"fit the model's context of {room + config.max_new_tokens}: {problem.problem[:60]!r}"
+            )
+
+
+def train(config: Config) -> int:
+    """The whole run. Returns the exit status; raises UserError."""
+    check_config(config)
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    data, held_out_data = find_data(config)
+    problems = load_problems(data)
+    held_out = load_problems(held_out_data) if held_out_data and config.eval_every else []
+    policy = load_policy(config.model, config.device)
+    check_prompts(policy, problems + held_out, config)
+    if config.gradient_checkpointing:
+        policy.model.gradient_checkpointing_enable()
+    optimizer = torch.optim.AdamW(
+        policy.model.parameters(), lr=config.lr, weight_decay=0.0, fused=True
+    )
+    run, interrupt = Run(config), Interrupt()
+    step, rollouts = run.load(policy, optimizer) if config.resume else (0, 0)
+    validated = {row["step"] for row in run.rows("validation.jsonl")}
+
+    def validate_once() -> None:
+        if held_out and step not in validated:
+            run.log("validation.jsonl", result := validate(policy, held_out, config, step))
+            tqdm.write(validation_line(result))
+
+    with tqdm(total=config.steps, initial=step, unit="step", dynamic_ncols=True) as bar:
+        while step < config.steps and not (config.rollouts and rollouts >= config.rollouts):
+            if step % max(config.eval_every, 1) == 0:
+                validate_once()
+            batch = draw_problems(problems, config, step + 1)
+            groups, metrics = train_step(policy, optimizer, batch, config, step + 1)
+            step, rollouts = step + 1, rollouts + metrics["sampled_rollouts"]
+            shown = samples_to_log(groups, policy.tokenizer, step, config.samples_per_step)
+            run.log("samples.jsonl", *shown)
+            run.log("metrics.jsonl", metrics)
+            figures = "reward {reward:.2f}, none-pass {none_pass}, rescued {rescued}"
+            bar.set_postfix_str(figures.format(**metrics), refresh=False)
+            bar.update()
+            if step % config.save_every == 0 or interrupt.signal:
+                run.save(policy, optimizer, step, rollouts)
+            if interrupt.signal:
+                tqdm.write(f"stopped; go on with: python lte.py --resume {run.folder}")
+                return 128 + interrupt.signal
+    validate_once()
+    run.save(policy, optimizer, step, rollouts)
+    report(run, run.save_final(policy), rollouts)
+    return 0
+
+
+def report(run: Run, final: Path, rollouts: int) -> None:
+    """What was gained, and where everything is."""
+    validations = run.rows("validation.jsonl")
+    if validations:
+        print("\n" + before_after_table(validations[0], validations[-1]))
+    metrics = run.rows("metrics.jsonl")
+    hints = {kind: sum(row["hints"][kind] for row in metrics) for kind in metrics[0]["hints"]}
+    given = ", ".join(f"{kind} {n}" for kind, n in hints.items())
+    print(f"\n{len(metrics)} steps, {rollouts} rollouts; groups with a hint: {given}")
+    print(f"model: {final}   log: {run.folder}/metrics.jsonl   to read: {run.folder}/samples.jsonl")
+
+
+# --------------------------------------------------------------------------------------------------
+# Command line
+
+
+class Parser(argparse.ArgumentParser):
+    """An argument parser whose errors take one line."""
+
+    def error(self, message: str):
+        raise UserError(f"{message} (see --help)")
+
+
+def build_parser() -> Parser:
+    """A flag for each field of Config. Flags that were not given stay absent, for recipes' sake."""
+    title = __doc__.split("\n\n")[0]
+    parser = Parser("lte.py", description=title, argument_default=argparse.SUPPRESS)
+    for f in dataclasses.fields(Config):
+        more = {key: value for key, value in f.metadata.items() if key != "help"}
+        text = f.metadata["help"]
+        if isinstance(f.default, bool):
+            parser.add_argument(flag(f.name), action="store_true", help=text)
+        else:
+            text += f" [{f.default}]" if f.default != "" else ""
+            parser.add_argument(flag(f.name), type=type(f.default), help=text, **more)
+    return parser
+
+
+def read_recipe(model: str) -> dict:
+    """The settings in recipe.json beside the model; {} without one."""
+    path = Path(model) / "recipe.json"
+    if not path.is_file():
+        return {}
+    kinds = {f.name: type(f.default) for f in dataclasses.fields(Config)}
+    try:
+        recipe = json.loads(path.read_text(encoding="utf-8"))
+        return {name: kinds[name](value) for name, value in recipe.items()}
+    except KeyError as error:
+        raise UserError(f"{path}: {error} is no setting of lte.py") from None
+    except (OSError, ValueError, TypeError, AttributeError) as error:
+        raise UserError(f"{path} can't be read: {error}") from None
+
+
+def configure(argv: list[str] | None) -> Config:
+    """Defaults, then recipe.json, then flags; with --resume, the run's own settings."""
+    given = vars(build_parser().parse_args(argv))
+    if "resume" in given:
+        return resumed_config(Path(given["resume"]), given)
+    recipe = read_recipe(given.get("model", Config.model))
+    taken = [f"{flag(name)} {value}" for name, value in recipe.items() if name not in given]
+    if taken:
+        print("from recipe.json: " + " ".join(taken))
+    config = Config(**recipe | given)
+    name = Path(config.model).resolve().name
+    config.out = config.out or f"runs/{config.method}-{name}-s{config.seed}"
+    return config
+
+
+def resumed_config(folder: Path, given: dict) -> Config:
+    """The settings of the run in `folder`; UserError if a flag would change what matters."""
+    try:
+        saved = json.loads((folder / "config.json").read_text(encoding="utf-8"))["settings"]
+        config = Config(**saved)
+    except (OSError, ValueError, KeyError, TypeError) as error:
+        raise UserError(f"--resume {folder}: no readable config.json of a run: {error}") from None
+    for name, value in given.items():
+        if name not in MAY_CHANGE_ON_RESUME and value != saved[name]:
+            raise UserError(f"--resume: the run has {flag(name)} {saved[name]}, not {value}")
+    return dataclasses.replace(config, **given | {"out": str(folder), "resume": str(folder)})
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line. Returns the exit status: 2, after one line, for what the user can mend."""
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    try:
+        return train(configure(argv))
+    except UserError as error:
+        message = str(error)
+    except OSError as error:
+        message = f"can't write the run: {error}"
+    except (RuntimeError, MemoryError) as error:
+        kinds = (torch.OutOfMemoryError, MemoryError)
+        if not isinstance(error, kinds) and "allocate memory" not in str(error):
+            raise
+        message = "out of memory: lower --micro-tokens or --max-rows, then --resume the run"
+    print(f"lte.py: {message}", file=sys.stderr)
+    return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())
