@@ -313,7 +313,7 @@ def build_hint(failed: list[Rollout], gold: str | None = None) -> Hint | None:
     """The hint for a none-pass group, by how its responses failed; None if there is nothing to say.
 
     All truncated: Concise. Some: ConciseHint, with the others' answers. None: Hint, the answers.
-    `gold` is there to be kept out: a hedged response fails, and yet its answer may be the right one.
+    `gold` is there to be kept out: a hedged response fails, yet its answer may be the right one.
     (Choice 1.)
     """
     answers: list[str] = []
@@ -333,8 +333,8 @@ def build_hint(failed: list[Rollout], gold: str | None = None) -> Hint | None:
 def build_prompt(tokenizer, problem: str, hint: Hint | None = None) -> list[int]:
     """Token ids of the prompt for q, or for (H_q, q): the tokenizer's chat template, or plain text.
 
-    Problem and hint are encoded apart from the template and as plain text: '<|im_end|>' in a problem
-    is ten characters and not the end of the turn.
+    Problem and hint are encoded apart from the template and as plain text: '<|im_end|>' in a
+    problem is ten characters and not the end of the turn.
     """
     content = "\n\n".join(part for part in (problem, hint and hint.text, INSTRUCTION) if part)
     if not tokenizer.chat_template:
@@ -417,7 +417,7 @@ class RowCacheLayer(CacheLayerMixin):
 
 
 def decoding_mask(model, batch: Batch) -> Tensor | dict[str, Tensor]:
-    """Additive mask [n, 1, 1, used]: a row sees its own positions, within a sliding window if any."""
+    """Additive mask [n, 1, 1, used]: a row sees its own positions, in a sliding window if any."""
     slot = torch.arange(batch.used, device=batch.position.device)[None]
     future = slot > batch.position[:, None]  # [n, used]
     allowed = torch.zeros(future.shape, dtype=model.dtype, device=future.device)
@@ -837,7 +837,7 @@ class Tally:
 
     @torch.no_grad()
     def add(self, log_ratio, advantages, off, clip: float, first_pass: bool) -> None:
-        """Count a micro-batch of tokens [N]. Before the first update r should be 1; note the gap."""
+        """Count a micro-batch of tokens [N]. At first r should be 1; note the gap."""
         ratio, on = log_ratio.exp(), ~off
         stopped = torch.where(advantages > 0, ratio > 1 + clip, ratio < 1 - clip)
         self.on, self.off = self.on + int(on.sum()), self.off + int(off.sum())
@@ -881,7 +881,7 @@ def accumulate_gradients(
         if entropy is not None:
             loss = loss - config.entropy_coef * entropy.sum() / all_tokens
         loss.backward()
-        tally.loss += float(loss)
+        tally.loss += loss.item()
         tally.add(logprobs.detach() - old_logprobs, advantages, off, config.clip, first_pass)
 
 
@@ -1115,11 +1115,13 @@ class Run:
             replace_file(self.folder / name, "".join(kept))
         return step, rollouts
 
-    def save_final(self, policy: Policy) -> Path:
-        """The trained model as an ordinary Hugging Face folder."""
+    def save_final(self, policy: Policy, config: Config) -> Path:
+        """The trained model as an ordinary Hugging Face folder, with a recipe.json for eval.py."""
         final, temporary = self.folder / "final", self.folder / "final.tmp"
         policy.model.save_pretrained(temporary)
         policy.tokenizer.save_pretrained(temporary)
+        sampling = {name: getattr(config, name) for name in ("max_new_tokens", "temperature")}
+        replace_file(temporary / "recipe.json", json.dumps(sampling) + "\n")
         shutil.rmtree(final, ignore_errors=True)
         return temporary.rename(final)
 
@@ -1208,8 +1210,8 @@ def check_prompts(policy: Policy, problems: list[Problem], config: Config) -> No
         length = len(build_prompt(policy.tokenizer, problem.problem))
         if length > room:
             raise UserError(
-                f"a prompt of {length} tokens and --max-new-tokens {config.max_new_tokens} don't "
-                f"fit the model's context of {room + config.max_new_tokens}: {problem.problem[:60]!r}"
+                f"a prompt of {length} tokens leaves no room for --max-new-tokens "
+                f"{config.max_new_tokens} in the model's context: {problem.problem[:60]!r}"
             )
 
 
@@ -1224,7 +1226,7 @@ def train(config: Config) -> int:
     policy = load_policy(config.model, config.device)
     check_prompts(policy, problems + held_out, config)
     if config.gradient_checkpointing:
-        policy.model.gradient_checkpointing_enable()
+        policy.model.activation_checkpointing_enable()
     optimizer = torch.optim.AdamW(
         policy.model.parameters(), lr=config.lr, weight_decay=0.0, fused=True
     )
@@ -1257,7 +1259,7 @@ def train(config: Config) -> int:
                 return 128 + interrupt.signal
     validate_once()
     run.save(policy, optimizer, step, rollouts)
-    report(run, run.save_final(policy), rollouts)
+    report(run, run.save_final(policy, config), rollouts)
     return 0
 
 

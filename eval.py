@@ -1,0 +1,363 @@
+"""How good is a model, and which of several runs is better?
+
+    python eval.py --model runs/lte-small-model-s0/final --data small-model/test.jsonl
+    python eval.py --model NAME --data a.jsonl b.jsonl --samples 16 --k 1 4 16
+    python eval.py --compare runs/*                 runs of several methods and seeds, side by side
+    python eval.py --compare runs/* --figure docs/none-pass.png         the same, and a drawing of it
+    python eval.py --reproduce                      make the runs behind the README's table, compare
+
+What it reports, and how:
+
+ 1. Pass@1 is the mean over samples, Pass@k the unbiased estimate 1 - C(n-c, k) / C(n, k) from n
+    samples with c right ones; both are means over problems. The interval (95 %) comes from drawing
+    the problems again with replacement, 10,000 times. It says how far the figure would move with
+    other problems of the kind, not with another training seed.
+ 2. Prompt, sampler and checker are those of training. There is never a hint.
+ 3. Every sample goes to a JSONL file, so that any verdict can be looked up.
+ 4. Runs are compared at their last validation. Differences are paired by model and seed; their
+    interval (95 %) is Student's t over these pairs.
+"""
+
+from __future__ import annotations
+
+import argparse
+import concurrent.futures
+import json
+import math
+import subprocess
+import sys
+from collections import defaultdict
+from pathlib import Path
+
+import numpy as np
+import torch
+import transformers
+
+import lte
+from verify import pass_at_k
+
+# --------------------------------------------------------------------------------------------------
+# One model on files of problems
+
+
+def bootstrap_interval(
+    values: list[float], seed: int = 0, draws: int = 10_000
+) -> tuple[float, float]:
+    """95 % interval of the mean of `values` (one a problem) under resampling of the problems."""
+    values = np.asarray(values)
+    drawn = np.random.default_rng(seed).integers(len(values), size=(draws, len(values)))
+    low, high = np.percentile(values[drawn].mean(1), [2.5, 97.5])
+    return float(low), float(high)
+
+
+def summarise(groups: list[list[lte.Rollout]], ks: list[int]) -> dict:
+    """Pass@k with intervals, truncation rate and mean length [tokens] of graded rollouts."""
+    rollouts = [r for group in groups for r in group]
+    passes = {}
+    for k in ks:
+        rates = [pass_at_k(len(g), sum(r.reward == 1 for r in g), k) for g in groups]
+        passes[k] = (sum(rates) / len(rates), *bootstrap_interval(rates))
+    truncated = sum(r.truncated for r in rollouts) / len(rollouts)
+    length = sum(len(r.response_ids) for r in rollouts) / len(rollouts)
+    return {"problems": len(groups), "pass": passes, "truncated": truncated, "length": length}
+
+
+def table_row(name: str, summary: dict) -> str:
+    cells = [f"{mean:6.1%} ({low:.1%}-{high:.1%})" for mean, low, high in summary["pass"].values()]
+    passes = "".join(f"{cell:>24}" for cell in cells)
+    rest = f"{summary['truncated']:>11.1%}{summary['length']:>9.1f}"
+    return f"{name:24}{summary['problems']:>9}{passes}{rest}"
+
+
+def write_samples(path: Path, problems: list[lte.Problem], groups: list[list[lte.Rollout]]) -> None:
+    """One line a sample: what was asked, what was answered, how it was judged."""
+    lines = []
+    for problem, group in zip(problems, groups, strict=True):
+        for i, rollout in enumerate(group):
+            row = {"problem": problem.problem, "reference": problem.answer, "sample": i}
+            row |= {"response": rollout.text, "answer": rollout.answer, "reward": rollout.reward}
+            row |= {"truncated": rollout.truncated, "tokens": len(rollout.response_ids)}
+            lines.append(json.dumps(row) + "\n")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    lte.replace_file(path, "".join(lines))
+
+
+def evaluate_files(args: argparse.Namespace) -> None:
+    """Sample and grade every file; print the table."""
+    settings = {name: getattr(args, name) for name in SETTINGS if getattr(args, name) is not None}
+    config = lte.Config(**{**lte.read_recipe(args.model), "model": args.model, **settings})
+    lte.check_config(config)
+    ks = sorted(set(args.k or [1, args.samples]))
+    if not 1 <= ks[0] <= ks[-1] <= args.samples:
+        raise lte.UserError(f"--k must be between 1 and --samples {args.samples}")
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    files = {Path(name): lte.load_problems(name) for name in args.data}
+    policy = lte.load_policy(args.model, config.device)
+    print(
+        f"{'':24}{'problems':>9}"
+        + "".join(f"{f'Pass@{k}':>24}" for k in ks)
+        + "  truncated   length"
+    )
+    for path, problems in files.items():
+        lte.check_prompts(policy, problems, config)
+        groups = lte.evaluate(policy, problems, args.samples, config)
+        out = Path(args.out) / f"{path.stem}.jsonl"
+        write_samples(out, problems, groups)
+        families = defaultdict(list)
+        for problem, group in zip(problems, groups, strict=True):
+            families[problem.family].append(group)
+        for family in sorted(f for f in families if f):
+            print(table_row(f"  {family}", summarise(families[family], ks)))
+        print(table_row(path.stem, summarise(groups, ks)) + f"   samples: {out}")
+
+
+# --------------------------------------------------------------------------------------------------
+# Several runs
+
+
+# 97.5 % quantiles of Student's t for 1, 2, ... degrees of freedom; beyond, the normal one.
+STUDENT_T = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179]
+STUDENT_T += [2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064]
+
+
+def mean_and_sd(values: list[float]) -> tuple[float, float]:
+    """Mean and sample standard deviation (nan for one value)."""
+    mean = sum(values) / len(values)
+    if len(values) < 2:
+        return mean, math.nan
+    return mean, math.sqrt(sum((v - mean) ** 2 for v in values) / (len(values) - 1))
+
+
+def mean_interval(values: list[float]) -> tuple[float, float, float]:
+    """Mean and 95 % t interval of a few values (paired differences)."""
+    mean, sd = mean_and_sd(values)
+    t = STUDENT_T[len(values) - 2] if 2 <= len(values) <= len(STUDENT_T) + 1 else 1.96
+    half = t * sd / math.sqrt(len(values))
+    return mean, mean - half, mean + half
+
+
+def read_run(folder: str) -> dict:
+    """Label, pairing key, metrics and last validation of a run's folder."""
+    try:
+        settings = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))[
+            "settings"
+        ]
+        logs = [(Path(folder) / name).read_text(encoding="utf-8") for name in lte.Run.LOGS]
+        metrics, _, validation = ([json.loads(x) for x in log.splitlines()] for log in logs)
+    except (OSError, ValueError, KeyError) as error:
+        raise lte.UserError(f"{folder} is not the folder of a run: {error}") from None
+    if not metrics or not validation or validation[-1]["step"] != metrics[-1]["step"]:
+        raise lte.UserError(f"{folder} has no validation after its last step: did the run end?")
+    label = settings["method"]
+    label += " shuffled" if settings["hint_answers"] == "shuffled" else ""
+    label += f" entropy {settings['entropy_coef']:g}" if settings["entropy_coef"] else ""
+    key = (Path(settings["model"]).name, settings["seed"])
+    return {
+        "label": label,
+        "key": key,
+        "metrics": metrics,
+        "first": validation[0],
+        "last": validation[-1],
+    }
+
+
+def none_pass_curve(runs: list[dict]) -> list[float]:
+    """Share of none-pass groups a step, mean over runs, as far as all of them go."""
+    shares = []
+    for run in runs:
+        counts = [
+            (m["none_pass"], m["none_pass"] + m["some_pass"] + m["all_pass"])
+            for m in run["metrics"]
+        ]
+        shares.append([none / all_ for none, all_ in counts])
+    return [sum(step) / len(step) for step in zip(*shares, strict=False)]
+
+
+def text_curve(values: list[float], width: int = 60) -> str:
+    """Values between 0 and 1 as a row of bars, averaged down to `width` characters."""
+    blocks, n = "▁▂▃▄▅▆▇█", len(values)
+    width = min(width, n)
+    parts = [values[i * n // width : (i + 1) * n // width] for i in range(width)]
+    return "".join(blocks[min(int(sum(p) / len(p) * len(blocks)), 7)] for p in parts)
+
+
+def compare(folders: list[str], figure: str | None) -> None:
+    """Print a table of methods over models and seeds, paired differences, and none-pass curves."""
+    methods: dict[str, list[dict]] = defaultdict(list)
+    for folder in folders:
+        run = read_run(folder)
+        if run["key"] in [r["key"] for r in methods[run["label"]]]:
+            raise lte.UserError(f"{folder}: a second run of {run['label']} for {run['key']}")
+        methods[run["label"]].append(run)
+    k = next(iter(methods.values()))[0]["last"]["k"]
+    print("At the last validation: mean +- sd over runs (models x seeds), in percent\n")
+    print(
+        f"{'method':18}{'runs':>5}{'steps':>7}{'rollouts':>10}{'Pass@1':>16}{f'Pass@{k}':>16}{'none-pass':>16}"
+    )
+    first = [r["first"] for r in methods.get("lte", next(iter(methods.values())))]
+    print(f"{'before':18}{len(first):>5}{0:>7}{0:>10}" + rate_cells(first))
+    for label, runs in methods.items():
+        steps = sum(len(r["metrics"]) for r in runs) / len(runs)
+        rollouts = sum(m["sampled_rollouts"] for r in runs for m in r["metrics"]) / len(runs)
+        cells = rate_cells([r["last"] for r in runs])
+        print(f"{label:18}{len(runs):>5}{steps:>7.0f}{rollouts:>10.0f}{cells}")
+    if "lte" in methods:
+        print_differences(methods, k)
+    print(
+        "\nNone-pass share of the problems of each step (before extra rollouts), first -> last fifth"
+    )
+    curves = {label: none_pass_curve(runs) for label, runs in methods.items()}
+    for label, curve in curves.items():
+        n = max(len(curve) // 5, 1)
+        ends = f"{sum(curve[:n]) / n:6.1%} -> {sum(curve[-n:]) / n:6.1%}"
+        print(f"{label:18}{ends}  {text_curve(curve)}")
+    if figure:
+        draw(curves, Path(figure))
+
+
+def rate_cells(validations: list[dict]) -> str:
+    """Pass@1, Pass@k and none-pass, mean +- sd."""
+    cells = []
+    for name in ("pass@1", "pass@k", "none_pass"):
+        mean, sd = mean_and_sd([100 * v[name] for v in validations])
+        cells.append(f"{mean:.1f} +- {sd:.1f}")
+    return "".join(f"{cell:>16}" for cell in cells)
+
+
+def print_differences(methods: dict[str, list[dict]], k: int) -> None:
+    """lte minus each other method, paired by model and seed."""
+    lte_runs = {run["key"]: run["last"] for run in methods["lte"]}
+    print("\nlte minus the other, in points, paired by model and seed: mean (95 % interval)\n")
+    for label, runs in methods.items():
+        pairs = [(lte_runs[r["key"]], r["last"]) for r in runs if r["key"] in lte_runs]
+        if label == "lte" or not pairs:
+            continue
+        cells = []
+        for name, title in (("pass@1", "Pass@1"), ("pass@k", f"Pass@{k}")):
+            mean, low, high = mean_interval([100 * (a[name] - b[name]) for a, b in pairs])
+            cells.append(f"{title} {mean:+.1f} ({low:+.1f} to {high:+.1f})")
+        print(f"{label:18}{len(pairs):>3} pairs   " + "   ".join(cells))
+
+
+def draw(curves: dict[str, list[float]], path: Path) -> None:
+    """The none-pass curves as a figure, readable on light and dark pages."""
+    try:
+        import matplotlib
+
+        matplotlib.use("Agg")
+        from matplotlib import pyplot as plt
+    except ImportError:
+        raise lte.UserError("--figure needs matplotlib: pip install matplotlib") from None
+    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
+    for label, curve in curves.items():
+        n = max(len(curve) // 25, 1)  # smoothed a little: a step has few problems
+        smooth = [
+            100 * sum(curve[max(i - n, 0) : i + 1]) / len(curve[max(i - n, 0) : i + 1])
+            for i in range(len(curve))
+        ]
+        axes.plot(range(1, len(curve) + 1), smooth, label=label, linewidth=2)
+    axes.set(xlabel="step", ylabel="none-pass problems [%]", ylim=(0, None))
+    axes.spines[["top", "right"]].set_visible(False)
+    axes.legend(frameon=False)
+    figure.savefig(path, dpi=150, facecolor="white")
+    print(f"figure: {path}")
+
+
+# --------------------------------------------------------------------------------------------------
+# The README's table
+
+
+REPRODUCED = {
+    "lte": ["--method", "lte"],
+    "lte-shuffled": ["--method", "lte", "--hint-answers", "shuffled"],
+    "grpo": ["--method", "grpo"],
+    "grpo-extra": ["--method", "grpo-extra"],
+}
+BASES, SEEDS, ROLLOUTS = (0, 1, 2), (0, 1), 16_000
+
+
+def call(command: list) -> None:
+    """Run one of our scripts quietly; UserError if it fails."""
+    command = [sys.executable, *map(str, command)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode:
+        raise lte.UserError(f"{' '.join(command)} failed: {done.stderr.strip()[-500:]}")
+
+
+def reproduce(out: Path, figure: str | None) -> None:
+    """Every method on every base and seed with equal numbers of rollouts, two at a time, each on one
+    thread; what is there already is not made again. Base 0 is the shipped one."""
+    here = Path(__file__).resolve().parent
+    bases = {b: here / "small-model" if b == 0 else out / f"base{b}" for b in BASES}
+    with concurrent.futures.ThreadPoolExecutor(2) as pool:
+        making = [
+            [here / "small-model" / "make.py", "--seed", b, "--out", folder, "--threads", 1]
+            for b, folder in bases.items()
+            if not (folder / "model.safetensors").exists()
+        ]
+        list(pool.map(call, making))
+        folders, running = [], []
+        for base, model in bases.items():
+            for seed in SEEDS:
+                for name, flags in REPRODUCED.items():
+                    folders.append(out / f"{name}-base{base}-s{seed}")
+                    command = [here / "lte.py", "--model", model, *flags, "--seed", seed]
+                    command += ["--out", folders[-1], "--threads", 1, "--eval-every", 1_000_000]
+                    command += ["--steps", 1_000_000, "--rollouts", ROLLOUTS, "--eval-samples", 32]
+                    if not (folders[-1] / "final").exists():
+                        running.append(command)
+        for done, _ in enumerate(pool.map(call, running), 1):
+            print(f"run {done} of {len(running)}", file=sys.stderr)
+    compare([str(folder) for folder in folders], figure)
+
+
+# --------------------------------------------------------------------------------------------------
+# Command line
+
+
+SETTINGS = ("max_new_tokens", "temperature", "seed", "device", "threads", "max_rows")
+
+
+def build_parser() -> lte.Parser:
+    parser = lte.Parser("eval.py", description=__doc__.split("\n\n")[0])
+    parser.add_argument("--model", help="a causal language model: folder or Hugging Face name")
+    parser.add_argument("--data", nargs="+", help="JSONL files of problems with answers")
+    parser.add_argument("--samples", type=int, default=16, help="samples a problem [16]")
+    parser.add_argument("--k", type=int, nargs="+", help="which Pass@k to report [1 and --samples]")
+    parser.add_argument("--out", default="", help="folder for the samples [runs/eval-MODEL]")
+    parser.add_argument("--compare", nargs="+", metavar="RUN", help="folders of runs to compare")
+    parser.add_argument("--reproduce", action="store_true", help="the README's comparison, whole")
+    parser.add_argument("--figure", metavar="FILE", help="draw the none-pass curves (matplotlib)")
+    fields = {f.name: f for f in lte.dataclasses.fields(lte.Config)}
+    for name in SETTINGS:
+        text = f"{fields[name].metadata['help']} [as the model's recipe.json, else {fields[name].default}]"
+        parser.add_argument(lte.flag(name), type=type(fields[name].default), help=text)
+    return parser
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line. Returns the exit status: 2, after one line, for what the user can mend."""
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    try:
+        args = build_parser().parse_args(argv)
+        if args.reproduce:
+            reproduce(Path(args.out or "runs/reproduce"), args.figure)
+        elif args.compare:
+            compare(args.compare, args.figure)
+        elif args.model and args.data:
+            args.out = args.out or f"runs/eval-{Path(args.model).resolve().name}"
+            evaluate_files(args)
+        else:
+            raise lte.UserError(
+                "give --model and --data, or --compare, or --reproduce (see --help)"
+            )
+        return 0
+    except (lte.UserError, OSError) as error:
+        print(f"eval.py: {error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,978 @@
+"""Tests of lte.py, verify.py and eval.py: a few minutes on a CPU, nothing to download.
+
+pytest test_lte.py                  everything
+pytest test_lte.py -k choice        one test (or more) for each numbered choice of lte.py
+pytest test_lte.py -k equations     the formulas of the paper, by value and by gradient
+"""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import json
+import math
+import random
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import torch
+import transformers
+
+import eval as evaluation
+import lte
+import verify
+
+HERE = Path(__file__).resolve().parent
+SMALL = HERE / "small-model"
+torch.set_num_threads(1)
+transformers.logging.set_verbosity_error()
+transformers.logging.disable_progress_bar()
+
+# --------------------------------------------------------------------------------------------------
+# Tiny random models, and rollouts made by hand
+
+
+def tiny_model(kind: str, seed: int = 0):
+    """A random model of 2 layers and 40 tokens, with weights large enough for peaked distributions."""
+    torch.manual_seed(seed)
+    common = {"vocab_size": 40, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
+    common |= {"num_key_value_heads": 2, "intermediate_size": 48, "max_position_embeddings": 64}
+    ids = {"eos_token_id": 1, "bos_token_id": 2, "pad_token_id": 0}
+    classes = {
+        "llama": lambda: transformers.LlamaConfig(**common, **ids),
+        "qwen3": lambda: transformers.Qwen3Config(
+            **common, **ids, head_dim=8, tie_word_embeddings=True
+        ),
+        "gpt2": lambda: transformers.GPT2Config(
+            vocab_size=40, n_embd=32, n_layer=2, n_head=4, n_positions=64, **ids
+        ),
+        "gemma2": lambda: transformers.Gemma2Config(
+            **common, **ids, head_dim=8, sliding_window=6, final_logit_softcapping=4.0
+        ),
+        "mistral": lambda: transformers.MistralConfig(**common, **ids, sliding_window=6),
+    }
+    model = transformers.AutoModelForCausalLM.from_config(classes[kind](), dtype=torch.float32)
+    with torch.no_grad():
+        for weight in model.parameters():
+            weight.add_(torch.randn_like(weight) * 0.15)
+    return model.eval()
+
+
+RAGGED = [[5, 6], [7, 8, 9, 10, 11, 12, 13], [14], [3, 4, 5, 6]]
+EOS = {1, 7, 20, 30}
+
+
+def draw(model, prompts=RAGGED, group_size=5, new=12, temperature=1.0, seed=0, **more):
+    generator = torch.Generator().manual_seed(seed)
+    return lte.sample(model, prompts, group_size, new, temperature, EOS, generator, **more)
+
+
+def rollout(text="", reward=0.0, truncated=False, **more) -> lte.Rollout:
+    return lte.Rollout([5, 6], [7, 8, 1], [-1.0, -2.0, -0.5], text, reward, truncated, **more)
+
+
+def said(answer) -> lte.Rollout:
+    return rollout(f"so \\boxed{{{answer}}}")
+
+
+def random_examples(seed=0, n=9) -> list[lte.Example]:
+    """Rows of all lengths, on- and off-policy, of either sign of the advantage."""
+    rng, examples = random.Random(seed), []
+    for i in range(n):
+        prompt = [rng.randrange(2, 40) for _ in range(rng.randrange(1, 9))]
+        response = [rng.randrange(2, 40) for _ in range(rng.randrange(1, 14))] + [1]
+        logprobs = [rng.uniform(-6, -0.1) for _ in response]
+        row = lte.Rollout(prompt, response, logprobs, off_policy=i % 3 == 0)
+        examples.append(lte.Example(row, rng.choice([-1.3, 0.7, 2.1])))
+    return examples
+
+
+def gradient(model, examples, **settings) -> torch.Tensor:
+    """The gradient of one update, flat."""
+    model.zero_grad(set_to_none=True)
+    config = lte.Config(**settings)
+    lte.accumulate_gradients(model, examples, config, lte.Tally(), first_pass=True)
+    return torch.cat([p.grad.flatten() for p in model.parameters()])
+
+
+# --------------------------------------------------------------------------------------------------
+# The equations, by value and by gradient
+
+
+def loss_and_gradient(log_ratio, advantage, off_policy, **more):
+    """Loss of single tokens at the given log-ratios, and its gradient w.r.t. log pi_theta."""
+    old = torch.full((len(log_ratio), 1), -2.0, dtype=torch.float64)
+    logprobs = (old + torch.tensor(log_ratio, dtype=torch.float64)[:, None]).requires_grad_()
+    mask, off = torch.ones_like(old, dtype=torch.bool), torch.tensor([off_policy] * len(log_ratio))
+    advantages = torch.full((len(log_ratio),), advantage, dtype=torch.float64)
+    loss = lte.mixed_policy_loss(logprobs, old, advantages, mask, off, **more)
+    loss.backward()
+    return loss.item(), logprobs.grad[:, 0]
+
+
+@pytest.mark.parametrize("gamma", [0.1, 1.0])
+@pytest.mark.parametrize("advantage", [1.5, -0.7])
+def test_equations_off_policy_term(gamma, advantage):
+    """f(r') = r'/(r'+gamma), and d f/d log pi = gamma r'/(r'+gamma)^2, for ratios far and near."""
+    for r in (1e-6, 0.01, gamma, 0.5, 1.0, 20.0):
+        loss, grad = loss_and_gradient([math.log(r)], advantage, True, gamma=gamma)
+        assert loss == pytest.approx(-advantage * r / (r + gamma))
+        assert float(grad) == pytest.approx(-advantage * gamma * r / (r + gamma) ** 2)
+
+
+def test_equations_off_policy_gradient_is_greatest_at_gamma():
+    ratios = torch.logspace(-4, 2, 601, dtype=torch.float64)
+    _, grad = loss_and_gradient(ratios.log().tolist(), 1.0, True, gamma=0.1)
+    assert ratios[grad.abs().argmax()] == pytest.approx(0.1)
+    assert float(grad.abs().max()) == pytest.approx(0.25 / len(ratios))
+
+
+def test_equations_on_policy_term_and_clip_quadrants():
+    """min(r A, clip(r) A): no gradient exactly where A > 0 and r > 1+eps, or A < 0 and r < 1-eps."""
+    for advantage in (2.0, -2.0):
+        for r in (0.5, 0.79, 0.81, 1.0, 1.19, 1.21, 3.0):
+            loss, grad = loss_and_gradient([math.log(r)], advantage, False, clip=0.2)
+            stopped = r > 1.2 if advantage > 0 else r < 0.8
+            clipped = min(max(r, 0.8), 1.2)
+            assert loss == pytest.approx(-min(r * advantage, clipped * advantage))
+            assert float(grad) == pytest.approx(0.0 if stopped else -r * advantage)
+
+
+def test_equations_sum_over_tokens_and_mask():
+    """Tokens add up, masked ones count neither above nor below, and normalisers are as given."""
+    torch.manual_seed(0)
+    logprobs, old = -torch.rand(4, 5) * 3, -torch.rand(4, 5) * 3
+    mask = torch.arange(5) < torch.tensor([5, 2, 3, 1])[:, None]
+    advantages, off = torch.tensor([1.0, -1.0, 0.5, 2.0]), torch.tensor([False, True, True, False])
+    on_sum = off_sum = 0.0
+    for i in range(4):
+        for t in range(int(mask[i].sum())):
+            r, a = math.exp(logprobs[i, t] - old[i, t]), float(advantages[i])
+            if off[i]:
+                off_sum += r / (r + 0.1) * a
+            else:
+                on_sum += min(r * a, min(max(r, 0.8), 1.2) * a)
+    loss = lte.mixed_policy_loss(logprobs, old, advantages, mask, off)
+    assert float(loss) == pytest.approx(-(on_sum + off_sum) / 11, rel=1e-5)
+    loss = lte.mixed_policy_loss(logprobs, old, advantages, mask, off, tokens=(6, 5))
+    assert float(loss) == pytest.approx(-(on_sum / 6 + off_sum / 5), rel=1e-5)
+
+
+def test_equations_loss_stays_finite_at_extreme_ratios():
+    """Off-policy any ratio can occur. What the on-policy branch would make of it must not leak in."""
+    loss, grad = loss_and_gradient([800.0, -800.0, 0.0], -1.0, True)
+    assert math.isfinite(loss) and torch.isfinite(grad).all()
+    values = torch.tensor([[900.0, -1.0], [-1.0, -1.0]], requires_grad=True)
+    flags = torch.tensor([True, False]), torch.ones(2, 2, dtype=torch.bool)
+    loss = lte.mixed_policy_loss(values, torch.zeros(2, 2), torch.ones(2), flags[1], flags[0])
+    loss.backward()
+    assert torch.isfinite(values.grad).all()
+
+
+def test_equations_advantages():
+    rewards = torch.tensor([[1.0, 0, 0, 0], [1, 1, 0, 0], [0, 0, 0, 0], [1, 1, 1, 1]])
+    advantages = lte.group_advantages(rewards)
+    assert torch.allclose(advantages[0], torch.tensor([3.0, -1, -1, -1]) / math.sqrt(3))
+    assert advantages[1].tolist() == [1, 1, -1, -1]
+    assert not advantages[2:].any()
+
+
+def test_choice_4_std_of_the_group_and_equal_rewards_by_max_and_min():
+    """Mean 0 and mean square 1; equal rewards give exactly 0 though 0.1 has rounding errors."""
+    advantages = lte.group_advantages([1.0, 0, 0, 1, 0, 0, 0, 0])
+    assert float(advantages.sum()) == pytest.approx(0, abs=1e-6)
+    assert float(advantages.square().mean()) == pytest.approx(1)
+    for value in (0.1, 1 / 3, 0.7):
+        assert not lte.group_advantages([value] * 7).any()
+
+
+# --------------------------------------------------------------------------------------------------
+# The sampler
+
+
+ARCHITECTURES = ["llama", "qwen3", "gpt2", "gemma2", "mistral"]
+
+
+@pytest.mark.parametrize("kind", ARCHITECTURES)
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+def test_sampler_log_probabilities_equal_teacher_forced_ones(kind, temperature):
+    """For ragged prompts, rotary and learned positions, sliding windows and capped logits; with all
+    rows at once, and with few rows so that prompts have to wait for places."""
+    model = tiny_model(kind)
+    for max_rows in (1024, 7):
+        groups = draw(model, temperature=temperature, max_rows=max_rows)
+        for row in (r for group in groups for r in group):
+            ids = torch.tensor([row.prompt_ids + row.response_ids])
+            with torch.no_grad():
+                logits = model(input_ids=ids).logits[0].float() / temperature
+            expected = logits.log_softmax(-1)[:-1].gather(-1, ids[0, 1:, None])[:, 0]
+            recorded = torch.tensor(row.logprobs)
+            assert (expected[-len(row.response_ids) :] - recorded).abs().max() < 1e-5
+            assert row.truncated == (row.response_ids[-1] not in EOS)
+            assert not EOS & set(row.response_ids[:-1]) and len(row.response_ids) <= 12
+        assert [g[0].prompt_ids for g in groups] == RAGGED and {len(g) for g in groups} == {5}
+        lengths = {len(r.response_ids) for g in groups for r in g}
+        assert len(lengths) > 3, "rows should end at different times, or this tests little"
+
+
+@pytest.mark.parametrize("kind", ARCHITECTURES)
+def test_trainer_scores_what_the_sampler_recorded(kind):
+    """score(), right-padded in micro-batches, gives the log-probabilities of sampling: ratio 1."""
+    model = tiny_model(kind)
+    examples = [lte.Example(r, 1.0) for group in draw(model) for r in group]
+    for batch in lte.micro_batches(examples, 60):
+        logprobs, entropy = lte.score(model, batch, 1.0, with_entropy=True)
+        old = torch.tensor([p for e in batch for p in e.rollout.logprobs])
+        assert (logprobs - old).abs().max() < 1e-5
+        assert entropy.shape == logprobs.shape and (entropy >= 0).all()
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+def test_sampled_frequencies_equal_the_models_probabilities(temperature):
+    """Chi-square over two-token responses; 40 * 40 cells, those expected less than 5 times in one."""
+    model, prompt, n = tiny_model("llama"), [5, 6, 7], 4000
+    groups = draw(model, [prompt], group_size=n, new=2, temperature=temperature)
+    counts = Counter(tuple(r.response_ids) for r in groups[0])
+    with torch.no_grad():
+        first = (model(input_ids=torch.tensor([prompt])).logits[0, -1] / temperature).softmax(-1)
+        rows = torch.tensor([[*prompt, token] for token in range(40)])
+        second = (model(input_ids=rows).logits[:, -1] / temperature).softmax(-1)
+    pairs = ((a, b) for a in range(40) for b in range(40) if a not in EOS)
+    expected = {(a, b): float(first[a] * second[a, b]) for a, b in pairs}
+    expected |= {(a,): float(first[a]) for a in EOS}
+    cells = [(n * p, counts[key]) for key, p in expected.items()]
+    rare = [cell for cell in cells if cell[0] < 5]
+    cells = [cell for cell in cells if cell[0] >= 5] + [tuple(map(sum, zip(*rare, strict=True)))]
+    statistic = sum((e - c) ** 2 / e for e, c in cells)
+    freedom = len(cells) - 1
+    assert freedom > 20 and statistic < freedom + 4 * math.sqrt(2 * freedom)
+
+
+@pytest.mark.parametrize("kind", ARCHITECTURES)
+def test_greedy_decoding_equals_generate(kind):
+    model = tiny_model(kind)
+    for prompt, [ours] in zip(
+        RAGGED, draw(model, group_size=1, temperature=0, new=20), strict=True
+    ):
+        flags = {"do_sample": False, "eos_token_id": sorted(EOS), "pad_token_id": 0}
+        theirs = model.generate(torch.tensor([prompt]), max_new_tokens=20, **flags)
+        assert ours.response_ids == theirs[0, len(prompt) :].tolist()
+
+
+def test_sampler_ends_at_any_of_several_eos_tokens():
+    groups = draw(tiny_model("llama"), group_size=32, new=30)
+    assert {r.response_ids[-1] for g in groups for r in g if not r.truncated} == EOS
+
+
+def test_sampler_works_in_eval_mode_and_restores_the_mode():
+    model = tiny_model("llama")
+    expected = draw(model)
+    model.activation_checkpointing_enable()
+    model.train()
+    assert draw(model) == expected and model.training
+
+
+def test_sampler_refuses_what_cannot_fit():
+    with pytest.raises(lte.UserError, match="context"):
+        draw(tiny_model("llama"), [[5] * 60])
+    with pytest.raises(lte.UserError, match="prompt of 0 tokens"):
+        draw(tiny_model("llama"), [[]])
+    assert draw(tiny_model("llama"), []) == []
+
+
+# --------------------------------------------------------------------------------------------------
+# Hints and prompts
+
+
+def test_choice_1_kinds_of_hint():
+    """The paper's table: all truncated, some, none."""
+    cut = rollout("and so on", truncated=True)
+    assert lte.build_hint([cut] * 3) == lte.Hint("Concise")
+    assert lte.build_hint([said(4), cut]) == lte.Hint("ConciseHint", ("4",))
+    assert lte.build_hint([said(4), said(5)]) == lte.Hint("Hint", ("4", "5"))
+
+
+def test_choice_1_answers_of_the_hint():
+    """In order, one spelling a value, not those of truncated responses, few, short, never the gold."""
+    cut = dataclasses.replace(said(9), truncated=True)
+    failed = [
+        said("1/2"),
+        said(7),
+        said("0.5"),
+        said("\\frac{2}{4}"),
+        cut,
+        rollout("no idea"),
+        said(3),
+    ]
+    assert lte.build_hint(failed).answers == ("1/2", "7", "3")
+    assert len(lte.build_hint([said(i) for i in range(20)]).answers) == 8
+    assert lte.build_hint([said("1" * 101), said(2)]).answers == ("2",)
+    assert lte.build_hint([said("14/4"), said(2)], gold="7/2").answers == ("2",)
+
+
+def test_choice_1_nothing_to_say_means_no_hint():
+    assert lte.build_hint([rollout("no idea"), rollout("")]) is None
+    assert lte.build_hint([said("7/2")], gold="3.5") is None
+    assert lte.Hint("Hint").text == ""
+
+
+def test_hint_text():
+    hint = lte.Hint("ConciseHint", ("1/2", "7"))
+    assert "1/2; 7." in hint.text and "concisely" in hint.text and "Do not mention" in hint.text
+    assert "concisely" not in lte.Hint("Hint", ("7",)).text
+    assert "wrong" not in lte.Hint("Concise").text
+
+
+@pytest.fixture(scope="session")
+def policy() -> lte.Policy:
+    return lte.load_policy(str(SMALL))
+
+
+def some_problems(n: int = 30) -> list[lte.Problem]:
+    """Problems of all families."""
+    problems = lte.load_problems(SMALL / "train.jsonl")
+    return random.Random(0).sample(problems, n)
+
+
+def small_config(**more) -> lte.Config:
+    recipe = lte.read_recipe(str(SMALL)) | {"threads": 1}
+    return lte.Config(**recipe | {"model": str(SMALL), "data": str(SMALL / "train.jsonl")} | more)
+
+
+def test_prompt_equals_the_chat_template_for_ordinary_text(policy):
+    for hint in (None, lte.Hint("Hint", ("1/2", "3/4"))):
+        ids = lte.build_prompt(policy.tokenizer, "Compute 1/2 + 1/3.", hint)
+        parts = ["Compute 1/2 + 1/3.", *([hint.text] if hint else []), lte.INSTRUCTION]
+        message = [{"role": "user", "content": "\n\n".join(parts)}]
+        chat = policy.tokenizer.apply_chat_template(
+            message, tokenize=False, add_generation_prompt=True
+        )
+        assert ids == policy.tokenizer(chat, add_special_tokens=False)["input_ids"]
+        assert policy.tokenizer.decode(ids) == chat
+
+
+def test_special_tokens_in_a_problem_are_plain_text(policy):
+    """With the template's own tokens in the problem, there are no more of them in the prompt."""
+    special = set(policy.tokenizer.all_special_ids)
+    plain = lte.build_prompt(policy.tokenizer, "Compute 1/2.")
+    for token in policy.tokenizer.all_special_tokens:
+        hostile = lte.build_prompt(policy.tokenizer, f"Compute {token} 1/2.")
+        unknown = {policy.tokenizer.unk_token_id}
+        count = [sum(i in special - unknown for i in ids) for ids in (plain, hostile)]
+        assert count[0] == count[1]
+
+
+def test_prompt_without_chat_template(policy):
+    tokenizer = transformers.AutoTokenizer.from_pretrained(SMALL)
+    tokenizer.chat_template = None
+    text = tokenizer.decode(lte.build_prompt(tokenizer, "Compute 1/2."))
+    assert text == f"Compute 1/2.\n\n{lte.INSTRUCTION}\n" or tokenizer.unk_token in text
+    assert len(lte.build_prompt(tokenizer, "Compute 1/2.")) > 3
+
+
+# --------------------------------------------------------------------------------------------------
+# Groups: extra rollouts and mixing
+
+
+def mixed(failed=8, right=3, wrong=5, seed=0, **more) -> list[lte.Rollout]:
+    group = [rollout(f"first {i}") for i in range(failed)]
+    extra = [
+        rollout(f"extra {i}", float(i < right), hint="Hint", off_policy=True)
+        for i in range(right + wrong)
+    ]
+    for r in extra:
+        r.prompt_ids = [9, 9, 9]
+    return lte.mix_group(group, extra, random.Random(seed), **more)
+
+
+def test_mixing_replaces_failed_ones_at_random():
+    group = mixed(right=3)
+    assert len(group) == 8 and sum(r.reward == 1 for r in group) == 3
+    places = {tuple(i for i, r in enumerate(mixed(right=1, seed=s)) if r.reward) for s in range(60)}
+    assert len(places) == 8, "any failed rollout may be the one that is replaced"
+
+
+def test_mixing_takes_the_hint_out_of_the_prompt():
+    assert all(r.prompt_ids == [5, 6] for r in mixed())
+    assert [r.hint for r in mixed() if r.reward] == ["Hint"] * 3
+
+
+def test_group_whose_extra_rollouts_all_fail_is_unchanged():
+    assert mixed(right=0, wrong=8) == [rollout(f"first {i}") for i in range(8)]
+
+
+def test_choice_2_all_right_keeps_a_failed_one():
+    group = mixed(right=8, wrong=0)
+    assert sum(r.reward == 1 for r in group) == 7
+    assert lte.group_advantages([r.reward for r in group]).any()
+    assert all(r.reward == 1 for r in mixed(right=8, wrong=0, keep_failed=0))
+
+
+def test_hints_go_to_none_pass_groups_only(policy):
+    """And never hold the reference answer; the examples to train on never hold the hint."""
+    config = small_config(method="lte")
+    problems = some_problems(40)
+    groups = lte.sample_groups(policy, problems, config, torch.Generator().manual_seed(0))
+    for group in groups:
+        lte.grade(group.rollouts, group.problem, policy.tokenizer)
+        group.passed = sum(r.reward == 1 for r in group.rollouts)
+    retried = lte.sample_again(policy, groups, config, torch.Generator().manual_seed(1))
+    assert 0 < len(retried) < len(groups)
+    for group in groups:
+        assert bool(group.extra) == (group.passed == 0) == (group.hint is not None)
+        if group.hint:
+            gold = group.problem.answer
+            assert not any(verify.is_equivalent(a, gold) for a in group.hint.answers)
+            assert group.extra[0].prompt_ids != group.rollouts[0].prompt_ids
+            assert all(r.hint == group.hint.kind and r.off_policy for r in group.extra)
+            for r in group.extra:
+                r.reward = 1.0
+            members = lte.mix_group(group.rollouts, group.extra, random.Random(0))
+            plain = lte.build_prompt(policy.tokenizer, group.problem.problem)
+            assert all(r.prompt_ids == plain for r in members)
+
+
+def test_shuffled_hints_hold_another_problems_answers():
+    def group(gold, *answers):
+        return lte.Group(lte.Problem("?", gold), [said(a) for a in answers])
+
+    groups = [
+        group("1", "2", "3"),
+        group("3", "4", "1"),
+        lte.Group(lte.Problem("?", "5"), [rollout()]),
+    ]
+    lte.give_hints(groups, shuffled=False)
+    assert [g.hint and g.hint.answers for g in groups] == [("2", "3"), ("4", "1"), None]
+    lte.give_hints(groups, shuffled=True)
+    assert [g.hint and g.hint.answers for g in groups] == [("4",), ("2",), None], (
+        "but never the gold"
+    )
+
+
+def test_grpo_extra_and_lte_with_an_empty_hint_sample_the_same(policy, monkeypatch):
+    """With nothing in the hint only the loss differs: the same rollouts, groups and advantages."""
+    monkeypatch.setattr(lte, "build_hint", lambda failed, gold=None: lte.Hint("Hint"))
+    seen = {}
+    for method in ("lte", "grpo-extra"):
+        fresh = lte.load_policy(str(SMALL))
+        optimizer = torch.optim.AdamW(fresh.model.parameters(), lr=1e-3)
+        config = small_config(method=method)
+        groups, metrics = lte.train_step(fresh, optimizer, some_problems(), config, step=1)
+        rows = [
+            [(r.response_ids, r.logprobs, r.reward, r.prompt_ids) for r in g.rollouts]
+            for g in groups
+        ]
+        seen[method] = (rows, metrics["none_pass"], metrics["rescued"], metrics["sampled_tokens"])
+        off = any(r.off_policy for g in groups for r in g.rollouts)
+        assert metrics["none_pass"] and off == (method == "lte" and metrics["rescued"] > 0)
+    assert seen["lte"] == seen["grpo-extra"]
+
+
+def test_choice_7_luffy_adds_the_solution_as_an_off_policy_response(policy):
+    problem = lte.load_problems(SMALL / "train.jsonl")[0]
+    prompt = lte.build_prompt(policy.tokenizer, problem.problem)
+    for solution, joins in ((problem.solution, True), ("\\boxed{wrong}", False), (None, False)):
+        p = dataclasses.replace(problem, solution=solution)
+        group = lte.Group(p, [lte.Rollout(prompt, [5, 1], [-1.0, -1.0]) for _ in range(4)])
+        lte.add_solution(policy, group)
+        assert len(group.rollouts) == 4 + joins
+    group = lte.Group(problem, [lte.Rollout(prompt, [5, 1], [-1.0, -1.0])])
+    lte.add_solution(policy, group)
+    added = group.rollouts[-1]
+    assert added.reward == 1 and added.off_policy and set(added.logprobs) == {0.0}
+    assert added.prompt_ids == prompt and added.response_ids[-1] in policy.eos_ids
+    assert policy.tokenizer.decode(added.response_ids[:-1]) == problem.solution
+
+
+# --------------------------------------------------------------------------------------------------
+# The update
+
+
+@pytest.mark.parametrize("kind", ["llama", "gpt2"])
+@pytest.mark.parametrize(
+    "settings", [{}, {"separate_normalisers": True}, {"entropy_coef": 0.1}], ids=str
+)
+def test_gradient_does_not_depend_on_micro_batches_order_or_padding(kind, settings):
+    model, examples = tiny_model(kind), random_examples()
+    whole = gradient(model, examples, **settings)
+    assert whole.abs().max() > 1e-3
+    for budget in (1, 30, 61):
+        parts = gradient(model, examples, micro_tokens=budget, **settings)
+        assert (whole - parts).abs().max() < 1e-6 * max(1, float(whole.abs().max()))
+    shuffled = random.Random(1).sample(examples, len(examples))
+    assert (whole - gradient(model, shuffled, **settings)).abs().max() < 1e-6
+
+
+def test_choice_3_normalisers():
+    """One count for both kinds of tokens, or one for each; always those of the whole update."""
+    rows = [
+        lte.Example(lte.Rollout([5], [6] * n, off_policy=off), 1.0)
+        for n, off in ((3, 0), (4, 1), (5, 0))
+    ]
+    assert lte.token_counts(rows, separate=False) == (12, 12)
+    assert lte.token_counts(rows, separate=True) == (8, 4)
+    model, examples = tiny_model("llama"), random_examples()
+    on = [e for e in examples if not e.rollout.off_policy]
+    off = [e for e in examples if e.rollout.off_policy]
+    total, separate = (
+        gradient(model, examples),
+        gradient(model, examples, separate_normalisers=True),
+    )
+    z = lte.token_counts(examples, separate=True)
+    g_on, g_off = gradient(model, on), gradient(model, off)
+    assert torch.allclose(separate, g_on + g_off, atol=1e-6)
+    assert torch.allclose(total, (g_on * z[0] + g_off * z[1]) / sum(z), atol=1e-6)
+
+
+def test_choice_6_groups_of_equal_rewards_count_in_the_normaliser_only():
+    model, examples = tiny_model("llama"), random_examples()
+    idle = [lte.Example(e.rollout, 0.0) for e in random_examples(seed=1)]
+    z, more = (lte.token_counts(rows, False)[0] for rows in (examples, examples + idle))
+    assert torch.allclose(
+        gradient(model, examples) * z / more, gradient(model, examples + idle), atol=1e-6
+    )
+
+
+def test_choice_6_without_advantage_nothing_moves(policy):
+    """Not even by AdamW's momentum and decay, which an optimizer step would apply."""
+    fresh = lte.load_policy(str(SMALL))
+    weights = fresh.model.parameters
+    optimizer = torch.optim.AdamW(weights(), lr=1e-2, weight_decay=0.1)
+    sum(p.square().sum() for p in weights()).backward()
+    optimizer.step()  # so that there is momentum
+    optimizer.zero_grad()
+    before = [p.detach().clone() for p in weights()]
+    for reward in (0.0, 1.0):
+        group = lte.Group(lte.Problem("?", "1"), [rollout(reward=reward) for _ in range(4)])
+        metrics = lte.update(fresh, optimizer, [group] * 3, small_config(updates_per_step=2))
+        assert metrics["grad_norm"] == 0
+    assert all(torch.equal(a, b) for a, b in zip(before, weights(), strict=True))
+
+
+@pytest.mark.parametrize("pad", [0, 1], ids=["pad", "pad is eos"])
+def test_eos_is_in_the_loss_and_padding_is_not(pad):
+    """Response tokens and nothing else are scored, the EOS among them, wherever the id 0 or 1 occurs."""
+    model = tiny_model("llama")
+    model.config.pad_token_id = pad
+    rows = [([5, 0, 1], [6, 1, 7, 0, 1]), ([5], [1]), ([8, 9, 1, 1], [0, 0])]
+    examples = [lte.Example(lte.Rollout(p, r), 1.0) for p, r in rows]
+    logprobs, _ = lte.score(model, examples, 1.0)
+    expected = []
+    for prompt, response in rows:
+        with torch.no_grad():
+            full = model(input_ids=torch.tensor([prompt + response])).logits[0].log_softmax(-1)
+        expected += [float(full[len(prompt) - 1 + t, token]) for t, token in enumerate(response)]
+    assert logprobs.tolist() == pytest.approx(expected, abs=1e-5)
+
+
+def test_micro_batches_keep_the_budget():
+    examples = random_examples(n=40)
+    for budget in (1, 50, 200):
+        batches = list(lte.micro_batches(examples, budget))
+        assert sorted(map(id, examples)) == sorted(id(e) for b in batches for e in b)
+        assert all(len(b) == 1 or len(b) * max(e.length for e in b) <= budget for b in batches)
+
+
+def test_gradient_checkpointing_does_not_change_the_gradient():
+    model, examples = tiny_model("qwen3"), random_examples()
+    plain = gradient(model, examples)
+    model.activation_checkpointing_enable()
+    model.train()
+    assert torch.allclose(plain, gradient(model, examples), atol=1e-6)
+
+
+def test_non_finite_gradient_skips_the_update():
+    fresh = lte.load_policy(str(SMALL))
+    optimizer = torch.optim.AdamW(fresh.model.parameters(), lr=1e-2)
+    before = [p.detach().clone() for p in fresh.model.parameters()]
+    group = lte.Group(lte.Problem("?", "1"), [rollout(reward=1.0), rollout()])
+    group.rollouts[0].logprobs = [math.nan] * 3
+    metrics = lte.update(fresh, optimizer, [group], small_config(updates_per_step=1))
+    assert metrics["skipped_updates"] == 1
+    assert all(torch.equal(a, b) for a, b in zip(before, fresh.model.parameters(), strict=True))
+
+
+def test_choice_5_ratio_is_1_on_the_first_update(policy):
+    """pi_old is the sampler's: before any update the trainer's log-probabilities are the same."""
+    fresh = lte.load_policy(str(SMALL))
+    optimizer = torch.optim.AdamW(fresh.model.parameters(), lr=1e-3)
+    config = small_config(updates_per_step=1)
+    groups, metrics = lte.train_step(fresh, optimizer, some_problems(), config, step=1)
+    assert metrics["logprob_gap"] < 1e-5 and metrics["clip_fraction"] == 0
+    assert metrics["ratio_on"] == pytest.approx(1, abs=1e-5)
+    assert metrics["rescued"] and metrics["ratio_off"] < 0.99, "hinted ones are off-policy"
+    assert any(r.off_policy for g in groups for r in g.rollouts)
+
+
+# --------------------------------------------------------------------------------------------------
+# Model and data
+
+
+def test_weights_are_float32_whatever_the_checkpoint_holds(tmp_path, policy):
+    half = transformers.AutoModelForCausalLM.from_pretrained(SMALL, dtype=torch.bfloat16)
+    half.save_pretrained(tmp_path)
+    policy.tokenizer.save_pretrained(tmp_path)
+    loaded = lte.load_policy(str(tmp_path)).model
+    assert {p.dtype for p in loaded.parameters()} == {torch.float32}
+    before = [p.detach().clone() for p in loaded.parameters()]
+    optimizer = torch.optim.AdamW(loaded.parameters(), lr=1e-6, weight_decay=0.0)
+    ids = torch.randint(loaded.config.vocab_size, (8, 20))
+    loaded(input_ids=ids, labels=ids).loss.backward()
+    optimizer.step()
+    moved = sum(int((a != b).sum()) for a, b in zip(before, loaded.parameters(), strict=True))
+    with_gradient = sum(int((p.grad != 0).sum()) for p in loaded.parameters())
+    assert moved > 0.95 * with_gradient > 0, "a step of 1e-6 must not round to nothing"
+
+
+def test_choice_8_dropout_is_off(tmp_path, policy):
+    model = tiny_model("gpt2")
+    assert model.config.resid_pdrop > 0
+    model.save_pretrained(tmp_path)
+    policy.tokenizer.save_pretrained(tmp_path)
+    loaded = lte.load_policy(str(tmp_path)).model
+    ids = torch.tensor([[5, 6, 7]])
+    assert torch.equal(loaded.train()(input_ids=ids).logits, loaded.eval()(input_ids=ids).logits)
+
+
+def test_eos_ids_are_a_set_from_all_sources(tmp_path, policy):
+    model = tiny_model("llama")
+    model.generation_config.eos_token_id = [4, 3]
+    model.save_pretrained(tmp_path)
+    policy.tokenizer.save_pretrained(tmp_path)
+    assert lte.load_policy(str(tmp_path)).eos_ids == {1, 3, 4, policy.tokenizer.eos_token_id}
+
+
+def test_problems_under_common_names(tmp_path):
+    rows = [
+        {"problem": "a", "answer": "1", "solution": "s", "family": "f"},
+        {"question": "b", "answer": "so 2 + 2\n#### 4"},
+        {"prompt": "c", "final_answer": ["5"]},
+        {"question": "d\ud800", "answer": 6},
+    ]
+    path = tmp_path / "p.jsonl"
+    path.write_text("\n\n".join(map(json.dumps, rows)) + "\n")
+    problems = lte.load_problems(path)
+    assert problems[0] == lte.Problem("a", "1", "s", "f")
+    assert problems[1] == lte.Problem("b", "4", "so 2 + 2\n#### 4")
+    assert [p.answer for p in problems] == ["1", "4", "5", "6"] and problems[3].problem == "d?"
+
+
+def test_choice_9_problems_are_drawn_by_epochs():
+    """Each epoch holds every problem once, in an order that depends on the seed and the epoch only."""
+    problems = [lte.Problem(str(i), "1") for i in range(10)]
+    config = lte.Config(prompts_per_step=4)
+    drawn = [p.problem for step in range(1, 6) for p in lte.draw_problems(problems, config, step)]
+    assert sorted(drawn[:10]) == sorted(drawn[10:]) == sorted(str(i) for i in range(10))
+    assert drawn[:10] != drawn[10:]
+    assert drawn[4:8] == [p.problem for p in lte.draw_problems(problems, config, 2)]
+
+
+# --------------------------------------------------------------------------------------------------
+# The main job
+
+
+def run_main(out: Path, *flags) -> int:
+    """lte.py on the small model, shortened: 4 steps unless flags say otherwise."""
+    common = ["--model", SMALL, "--out", out, "--threads", "1", "--eval-samples", "4"]
+    common += ["--eval-data", SMALL / "valid.jsonl", "--eval-every", "100"]
+    flags = flags if "--steps" in flags else ("--steps", "4", "--prompts-per-step", "9", *flags)
+    return lte.main([str(x) for x in (*common, *flags)])
+
+
+def read_log(folder: Path, name: str) -> list[dict]:
+    rows = [json.loads(line) for line in (folder / name).read_text().splitlines()]
+    for row in rows:  # times differ from run to run
+        row.pop("seconds", None)
+        row.pop("tokens_per_second", None)
+    return rows
+
+
+def weights(folder: Path) -> dict:
+    return transformers.AutoModelForCausalLM.from_pretrained(folder / "final").state_dict()
+
+
+def same_run(a: Path, b: Path) -> bool:
+    """Logs apart from times, and weights to the last bit."""
+    logs = all(read_log(a, name) == read_log(b, name) for name in lte.Run.LOGS)
+    one, two = weights(a), weights(b)
+    return logs and all(torch.equal(one[key], two[key]) for key in one)
+
+
+@pytest.fixture(scope="session")
+def finished(tmp_path_factory) -> Path:
+    """A run of LTE, long enough to learn something."""
+    out = tmp_path_factory.mktemp("runs") / "lte"
+    assert run_main(out, "--steps", "12", "--save-every", "5") == 0
+    return out
+
+
+def test_end_to_end_none_pass_falls(finished):
+    metrics, validation = (
+        read_log(finished, "metrics.jsonl"),
+        read_log(finished, "validation.jsonl"),
+    )
+    before, after = validation[0], validation[-1]
+    assert [m["step"] for m in metrics] == list(range(1, 13))
+    assert after["none_pass"] < before["none_pass"] - 0.2
+    assert after["pass@1"] > before["pass@1"] + 0.15
+    assert sum(m["rescued"] for m in metrics) > 10
+
+
+def test_end_to_end_files(finished, capsys):
+    for name in ("config.json", "metrics.jsonl", "samples.jsonl", "checkpoint", "final"):
+        assert (finished / name).exists()
+    wanted = (
+        "step none_pass some_pass all_pass rescued hints reward response_tokens truncated entropy"
+    )
+    wanted += " clip_fraction ratio_on ratio_off logprob_gap grad_norm learning_rate sampled_tokens"
+    row = json.loads((finished / "metrics.jsonl").read_text().splitlines()[0])
+    assert set(wanted.split()) | {"seconds", "tokens_per_second"} <= set(row)
+    assert set(row["seconds"]) == {"sample", "hint", "grade", "update"}
+    sample = read_log(finished, "samples.jsonl")[0]
+    assert {"prompt", "hint", "response", "answer", "reward"} <= set(sample)
+    rescued = [s for s in read_log(finished, "samples.jsonl") if s["off_policy"]]
+    assert rescued and all(s["hint"] not in s["prompt"] for s in rescued)
+    final = transformers.AutoModelForCausalLM.from_pretrained(finished / "final")
+    assert final.dtype == torch.float32
+    transformers.AutoTokenizer.from_pretrained(finished / "final")
+
+
+def test_two_runs_with_one_seed_are_identical(tmp_path):
+    for name in ("a", "b"):
+        assert run_main(tmp_path / name) == 0
+    assert same_run(tmp_path / "a", tmp_path / "b")
+    assert run_main(tmp_path / "c", "--seed", "1") == 0
+    assert not same_run(tmp_path / "a", tmp_path / "c")
+
+
+def test_choice_9_validation_does_not_change_training(tmp_path):
+    assert run_main(tmp_path / "a") == 0 and run_main(tmp_path / "b", "--eval-every", "1") == 0
+    assert read_log(tmp_path / "a", "metrics.jsonl") == read_log(tmp_path / "b", "metrics.jsonl")
+
+
+def test_choice_9_resumed_run_equals_uninterrupted_one(tmp_path):
+    """N steps and N more with --resume are 2N steps, to the last bit."""
+    few = ("--prompts-per-step", "9")
+    assert run_main(tmp_path / "whole", "--steps", "4", *few) == 0
+    assert run_main(tmp_path / "parts", "--steps", "2", *few) == 0
+    lines = (tmp_path / "parts" / "validation.jsonl").read_text().splitlines(keepends=True)
+    (tmp_path / "parts" / "validation.jsonl").write_text(
+        lines[0]
+    )  # of step 0; the other was the end
+    assert lte.main(["--resume", str(tmp_path / "parts"), "--steps", "4"]) == 0
+    assert same_run(tmp_path / "whole", tmp_path / "parts")
+
+
+def test_interrupt_saves_and_resume_goes_on(tmp_path):
+    """SIGINT after the first steps: status 130, a checkpoint, and the same end as without it."""
+    flags = ["--steps", "8", "--eval-every", "0", "--threads", "1", "--model", str(SMALL)]
+    flags += ["--prompts-per-step", "9"]
+    command = [sys.executable, str(HERE / "lte.py"), *flags, "--out", str(tmp_path / "cut")]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    metrics = tmp_path / "cut" / "metrics.jsonl"
+    while process.poll() is None and not (
+        metrics.exists() and metrics.read_text().count("\n") >= 2
+    ):
+        time.sleep(0.02)
+    process.send_signal(signal.SIGINT)
+    out, _ = process.communicate(timeout=120)
+    assert process.returncode == 130 and "--resume" in out
+    assert lte.main(["--resume", str(tmp_path / "cut")]) == 0
+    assert lte.main([*flags, "--out", str(tmp_path / "whole")]) == 0
+    assert same_run(tmp_path / "cut", tmp_path / "whole")
+
+
+@pytest.mark.parametrize("flags", [["--method", "grpo"], ["--method", "grpo-extra"], ["--method", "luffy"],
+                                   ["--entropy-coef", "0.01"], ["--hint-answers", "shuffled"],
+                                   ["--rollouts", "300"]], ids=" ".join)  # fmt: skip
+def test_methods_and_flags_run(tmp_path, flags, capsys):
+    assert run_main(tmp_path / "run", "--steps", "2", *flags) == 0
+    metrics = read_log(tmp_path / "run", "metrics.jsonl")
+    method = flags[1] if flags[0] == "--method" else "lte"
+    assert all(sum(m["hints"].values()) == 0 for m in metrics) == (method != "lte")
+    assert (metrics[0]["ratio_off"] is not None) == (method in ("lte", "luffy"))
+    assert (metrics[0]["extra_reward"] is not None) == (method in ("lte", "grpo-extra"))
+    assert "Pass@1" in capsys.readouterr().out
+
+
+def broken_inputs(folder: Path) -> dict[str, tuple[list, str]]:
+    """Name -> flags that are wrong in one way, and what the message must say."""
+    files = {
+        "empty": "",
+        "broken": '{"problem": "1+1", "answer": "2"}\n{"problem": \n',
+        "no-answer": '{"problem": "1+1"}\n',
+        "no-problem": '{"answer": "2"}\n',
+        "list": "[1, 2]\n",
+        "long": json.dumps({"problem": "1 + " * 5000 + "1", "answer": "2"}) + "\n",
+    }
+    for name, text in files.items():
+        (folder / f"{name}.jsonl").write_text(text)
+    model = ["--model", SMALL]
+    return {
+        "missing model": (["--model", folder / "nowhere"], "nowhere"),
+        "missing data": ([*model, "--data", folder / "nowhere.jsonl"], "nowhere.jsonl"),
+        "empty file": ([*model, "--data", folder / "empty.jsonl"], "no problems"),
+        "broken line": ([*model, "--data", folder / "broken.jsonl"], "line 2"),
+        "no answer": ([*model, "--data", folder / "no-answer.jsonl"], "line 1 has no answer"),
+        "no problem": ([*model, "--data", folder / "no-problem.jsonl"], "line 1 has no problem"),
+        "no object": ([*model, "--data", folder / "list.jsonl"], "line 1"),
+        "long prompt": ([*model, "--data", folder / "long.jsonl"], "context"),
+        "group of one": ([*model, "--group-size", "1"], "--group-size is 1"),
+        "unknown method": ([*model, "--method", "ppo"], "ppo"),
+        "unknown flag": ([*model, "--nonsense", "1"], "--nonsense"),
+        "no number": ([*model, "--lr", "fast"], "--lr"),
+        "not a number": ([*model, "--lr", "nan"], "--lr"),
+        "temperature 0": ([*model, "--temperature", "0"], "--temperature"),
+        "no run": (["--resume", folder / "nowhere"], "nowhere"),
+    }
+
+
+def test_bad_input_gets_one_line_and_status_2(tmp_path, capsys):
+    for name, (flags, expected) in broken_inputs(tmp_path).items():
+        out = [] if name == "no run" else ["--out", tmp_path / "out"]
+        status = lte.main([str(f) for f in (*flags, *out)])
+        error = capsys.readouterr().err
+        assert status == 2 and expected in error, name
+        assert error.count("\n") == 1 and error.startswith("lte.py: "), name
+        assert not (tmp_path / "out").exists(), "nothing is left behind"
+
+
+def test_folder_of_another_run_is_left_alone(finished, capsys):
+    before = (finished / "metrics.jsonl").read_text()
+    assert run_main(finished) == 2
+    assert "--resume" in capsys.readouterr().err
+    assert (finished / "metrics.jsonl").read_text() == before
+
+
+def test_resume_refuses_settings_that_matter(finished, capsys):
+    assert lte.main(["--resume", str(finished), "--lr", "0.5"]) == 2
+    assert "--lr" in capsys.readouterr().err
+
+
+def test_broken_recipe_is_reported(tmp_path, capsys):
+    (tmp_path / "recipe.json").write_text('{"learning_rat": 1}')
+    assert lte.main(["--model", str(tmp_path)]) == 2
+    assert "learning_rat" in capsys.readouterr().err
+
+
+# --------------------------------------------------------------------------------------------------
+# eval.py
+
+
+def test_eval_table_and_samples(finished, tmp_path, capsys):
+    flags = ["--model", finished / "final", "--data", SMALL / "valid.jsonl", "--samples", "4"]
+    flags += ["--k", "1", "4", "--threads", "1", "--out", tmp_path]
+    assert evaluation.main([str(f) for f in flags]) == 0
+    rows = [json.loads(line) for line in (tmp_path / "valid.jsonl").read_text().splitlines()]
+    problems = lte.load_problems(SMALL / "valid.jsonl")
+    assert len(rows) == 4 * len(problems)
+    assert all(r["reward"] == verify.is_correct(r["response"], r["reference"]) for r in rows)
+    total = re.search(r"^valid .*?([0-9.]+)%", capsys.readouterr().out, re.MULTILINE)
+    assert float(total[1]) == pytest.approx(
+        100 * sum(r["reward"] for r in rows) / len(rows), abs=0.06
+    )
+
+
+def test_eval_intervals():
+    """The bootstrap agrees with theory for many problems; the t interval with a textbook example."""
+    values = [float(i % 4 == 0) for i in range(400)]
+    low, high = evaluation.bootstrap_interval(values)
+    half = 1.96 * math.sqrt(0.25 * 0.75 / 400)
+    assert low == pytest.approx(0.25 - half, abs=0.005) and high == pytest.approx(
+        0.25 + half, abs=0.005
+    )
+    mean, low, high = evaluation.mean_interval([1.0, 2.0, 3.0, 4.0, 5.0])
+    assert (mean, high - mean) == (3, pytest.approx(2.776 * math.sqrt(2.5 / 5)))
+    assert low == pytest.approx(6 - high)
+
+
+def test_eval_compares_runs(finished, tmp_path, capsys):
+    assert run_main(tmp_path / "grpo", "--method", "grpo") == 0
+    assert evaluation.main(["--compare", str(finished), str(tmp_path / "grpo")]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"^grpo +1 pairs", out, re.MULTILINE) and "None-pass share" in out
+    assert evaluation.main(["--compare", str(tmp_path)]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
+def test_eval_bad_input(capsys, tmp_path):
+    for flags in ([], ["--model", str(SMALL), "--data", str(tmp_path / "no.jsonl")],
+                  ["--model", str(SMALL), "--data", str(SMALL / "valid.jsonl"), "--k", "99"]):  # fmt: skip
+        assert evaluation.main(flags) == 2
+        assert capsys.readouterr().err.count("\n") == 1
+
+
+# --------------------------------------------------------------------------------------------------
+# The small model, the repository
+
+
+def test_small_model_is_an_ordinary_checkpoint(policy):
+    """Its solutions are right, in its own words, and its held-out problems are not trained on."""
+    files = {
+        name: lte.load_problems(SMALL / f"{name}.jsonl") for name in ("train", "valid", "test")
+    }
+    for problems in files.values():
+        for p in problems:
+            assert verify.is_correct(p.solution, p.answer)
+            ids = policy.tokenizer(p.problem + p.solution, add_special_tokens=False)["input_ids"]
+            assert policy.tokenizer.decode(ids) == p.problem + p.solution
+            assert policy.tokenizer.unk_token_id not in ids
+    texts = [p.problem for problems in files.values() for p in problems]
+    assert len(set(texts)) == len(texts)
+    assert sum(p.numel() for p in policy.model.parameters()) < 2e6
+
+
+def test_import_directions():
+    """eval.py -> lte.py -> verify.py -> standard library, and no module evaluates code."""
+
+    def imports(name):
+        tree = ast.parse((HERE / name).read_text())
+        nodes = [n for n in ast.walk(tree) if isinstance(n, (ast.Import, ast.ImportFrom))]
+        names = [
+            n.module if isinstance(n, ast.ImportFrom) else a.name for n in nodes for a in n.names
+        ]
+        return {name.split(".")[0] for name in names}
+
+    assert imports("verify.py") <= {"__future__", "re", "fractions", "math", "itertools", "functools"} | {
+        "collections", "dataclasses", "typing"}  # fmt: skip
+    ours = {"lte", "verify", "eval"}
+    assert imports("lte.py") & ours == {"verify"} and imports("eval.py") & ours == {"lte", "verify"}
+    for name in ("lte.py", "verify.py", "eval.py"):
+        calls = [
+            n.func
+            for n in ast.walk(ast.parse((HERE / name).read_text()))
+            if isinstance(n, ast.Call)
+        ]
+        named = {c.id for c in calls if isinstance(c, ast.Name)}
+        assert not named & {"eval", "exec", "compile", "__import__"} and "pickle" not in imports(
+            name
+        )
+
+
+def test_readme_names_functions_that_exist():
+    """Every `module.function` link of the README, and every flag it mentions."""
+    readme = (HERE / "README.md").read_text()
+    named = re.findall(r"`(lte|verify|evaluation)\.([a-zA-Z_]+)`", readme)
+    modules = {"lte": lte, "verify": verify, "evaluation": evaluation}
+    assert len(named) > 10
+    for module, name in named:
+        assert hasattr(modules[module], name), f"{module}.{name}"
+    known = lte.build_parser().format_help() + evaluation.build_parser().format_help()
+    known += (SMALL / "make.py").read_text() + " --threads --format --check"
+    for mentioned in set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", readme)):
+        assert mentioned in known, mentioned
+
+
+def test_every_numbered_choice_has_a_test():
+    numbers = {int(n) for n in re.findall(r"^ ?([0-9]+)\. ", lte.__doc__, re.MULTILINE)}
+    tested = {
+        int(n)
+        for n in re.findall(r"^def test_choice_([0-9]+)_", Path(__file__).read_text(), re.MULTILINE)
+    }
+    assert numbers == tested == set(range(1, 10))
