@@ -14,8 +14,8 @@ What it reports, and how:
     other problems of the kind, not with another training seed.
  2. Prompt, sampler and checker are those of training. There is never a hint.
  3. Every sample goes to a JSONL file, so that any verdict can be looked up.
- 4. Runs are compared at their last validation. Differences are paired by model and seed; their
-    interval (95 %) is Student's t over these pairs.
+ 4. Runs are compared at their last validation. Differences, of the method named first to each of
+    the others, are paired by model and seed; their interval (95 %) is Student's t over the pairs.
 """
 
 from __future__ import annotations
@@ -138,28 +138,38 @@ def mean_interval(values: list[float]) -> tuple[float, float, float]:
 
 
 def read_run(folder: str) -> dict:
-    """Label, pairing key, metrics and last validation of a run's folder."""
+    """Settings, metrics, first and last validation of a run's folder."""
     try:
-        settings = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))[
-            "settings"
-        ]
+        config = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
         logs = [(Path(folder) / name).read_text(encoding="utf-8") for name in lte.Run.LOGS]
-        metrics, _, validation = ([json.loads(x) for x in log.splitlines()] for log in logs)
+        metrics, _, validations = ([json.loads(x) for x in log.splitlines()] for log in logs)
+        settings = config["settings"]
     except (OSError, ValueError, KeyError) as error:
         raise lte.UserError(f"{folder} is not the folder of a run: {error}") from None
-    if not metrics or not validation or validation[-1]["step"] != metrics[-1]["step"]:
+    if not metrics or not validations or validations[-1]["step"] != metrics[-1]["step"]:
         raise lte.UserError(f"{folder} has no validation after its last step: did the run end?")
-    label = settings["method"]
-    label += " shuffled" if settings["hint_answers"] == "shuffled" else ""
-    label += f" entropy {settings['entropy_coef']:g}" if settings["entropy_coef"] else ""
-    key = (Path(settings["model"]).name, settings["seed"])
-    return {
-        "label": label,
-        "key": key,
-        "metrics": metrics,
-        "first": validation[0],
-        "last": validation[-1],
-    }
+    key = (settings["model"], settings["seed"])
+    ends = {"first": validations[0], "last": validations[-1]}
+    return {"settings": settings, "key": key, "metrics": metrics, **ends}
+
+
+NO_PART_OF_A_LABEL = ("model", "data", "eval_data", "seed", "method", *lte.MAY_CHANGE_ON_RESUME)
+
+
+def group_by_method(folders: list[str]) -> dict[str, list[dict]]:
+    """Runs by label: the method, and the settings in which the runs differ from each other."""
+    runs = [read_run(folder) for folder in folders]
+    names = [name for name in runs[0]["settings"] if name not in NO_PART_OF_A_LABEL]
+    varied = [name for name in names if len({str(r["settings"].get(name)) for r in runs}) > 1]
+    methods: dict[str, list[dict]] = defaultdict(list)
+    for folder, run in zip(folders, runs, strict=True):
+        differs = [n for n in varied if run["settings"][n] != getattr(lte.Config, n)]
+        flags = [f"{lte.flag(name)} {run['settings'][name]}" for name in differs]
+        label = " ".join([run["settings"]["method"], *flags])
+        if any(run["key"] == other["key"] for other in methods[label]):
+            raise lte.UserError(f"{folder}: a second run of {label!r} with the same model and seed")
+        methods[label].append(run)
+    return methods
 
 
 def none_pass_curve(runs: list[dict]) -> list[float]:
@@ -184,34 +194,25 @@ def text_curve(values: list[float], width: int = 60) -> str:
 
 def compare(folders: list[str], figure: str | None) -> None:
     """Print a table of methods over models and seeds, paired differences, and none-pass curves."""
-    methods: dict[str, list[dict]] = defaultdict(list)
-    for folder in folders:
-        run = read_run(folder)
-        if run["key"] in [r["key"] for r in methods[run["label"]]]:
-            raise lte.UserError(f"{folder}: a second run of {run['label']} for {run['key']}")
-        methods[run["label"]].append(run)
-    k = next(iter(methods.values()))[0]["last"]["k"]
-    print("At the last validation: mean +- sd over runs (models x seeds), in percent\n")
-    print(
-        f"{'method':18}{'runs':>5}{'steps':>7}{'rollouts':>10}{'Pass@1':>16}{f'Pass@{k}':>16}{'none-pass':>16}"
-    )
-    first = [r["first"] for r in methods.get("lte", next(iter(methods.values())))]
-    print(f"{'before':18}{len(first):>5}{0:>7}{0:>10}" + rate_cells(first))
-    for label, runs in methods.items():
-        steps = sum(len(r["metrics"]) for r in runs) / len(runs)
-        rollouts = sum(m["sampled_rollouts"] for r in runs for m in r["metrics"]) / len(runs)
-        cells = rate_cells([r["last"] for r in runs])
-        print(f"{label:18}{len(runs):>5}{steps:>7.0f}{rollouts:>10.0f}{cells}")
-    if "lte" in methods:
-        print_differences(methods, k)
-    print(
-        "\nNone-pass share of the problems of each step (before extra rollouts), first -> last fifth"
-    )
-    curves = {label: none_pass_curve(runs) for label, runs in methods.items()}
+    methods = group_by_method(folders)
+    runs = [run for some in methods.values() for run in some]
+    k, width = runs[0]["last"]["k"], max(map(len, methods)) + 2
+    print("At the last validation, in percent: mean +- sd over runs (models x seeds)\n")
+    head = f"{'':{width}}{'runs':>5}{'steps':>7}{'rollouts':>10}"
+    print(head + f"{'Pass@1':>15}{f'Pass@{k}':>15}{'none-pass':>15}")
+    print(f"{'before':{width}}{len(runs):>5}{0:>7}{0:>10}" + rate_cells([r["first"] for r in runs]))
+    for label, some in methods.items():
+        steps = sum(len(r["metrics"]) for r in some) / len(some)
+        rollouts = sum(m["sampled_rollouts"] for r in some for m in r["metrics"]) / len(some)
+        cells = rate_cells([r["last"] for r in some])
+        print(f"{label:{width}}{len(some):>5}{steps:>7.0f}{rollouts:>10.0f}{cells}")
+    print_differences(methods, k, width)
+    print("\nNone-pass share of each step's problems, mean of the first and of the last fifth\n")
+    curves = {label: none_pass_curve(some) for label, some in methods.items()}
     for label, curve in curves.items():
         n = max(len(curve) // 5, 1)
         ends = f"{sum(curve[:n]) / n:6.1%} -> {sum(curve[-n:]) / n:6.1%}"
-        print(f"{label:18}{ends}  {text_curve(curve)}")
+        print(f"{label:{width}}{ends}  {text_curve(curve)}")
     if figure:
         draw(curves, Path(figure))
 
@@ -222,22 +223,22 @@ def rate_cells(validations: list[dict]) -> str:
     for name in ("pass@1", "pass@k", "none_pass"):
         mean, sd = mean_and_sd([100 * v[name] for v in validations])
         cells.append(f"{mean:.1f} +- {sd:.1f}")
-    return "".join(f"{cell:>16}" for cell in cells)
+    return "".join(f"{cell:>15}" for cell in cells)
 
 
-def print_differences(methods: dict[str, list[dict]], k: int) -> None:
-    """lte minus each other method, paired by model and seed."""
-    lte_runs = {run["key"]: run["last"] for run in methods["lte"]}
-    print("\nlte minus the other, in points, paired by model and seed: mean (95 % interval)\n")
-    for label, runs in methods.items():
-        pairs = [(lte_runs[r["key"]], r["last"]) for r in runs if r["key"] in lte_runs]
-        if label == "lte" or not pairs:
-            continue
+def print_differences(methods: dict[str, list[dict]], k: int, width: int) -> None:
+    """The first method minus each other one, paired by model and seed."""
+    first, *others = methods
+    ours = {run["key"]: run["last"] for run in methods[first]}
+    for i, label in enumerate(others):
+        pairs = [(ours[r["key"]], r["last"]) for r in methods[label] if r["key"] in ours]
         cells = []
-        for name, title in (("pass@1", "Pass@1"), ("pass@k", f"Pass@{k}")):
+        for name, title in (("pass@1", "Pass@1"), ("pass@k", f"Pass@{k}")) if pairs else ():
             mean, low, high = mean_interval([100 * (a[name] - b[name]) for a, b in pairs])
             cells.append(f"{title} {mean:+.1f} ({low:+.1f} to {high:+.1f})")
-        print(f"{label:18}{len(pairs):>3} pairs   " + "   ".join(cells))
+        if i == 0:
+            print(f"\n{first} minus the others, in points, by pairs: mean (95 % interval)\n")
+        print(f"{label:{width}}{len(pairs):>2} pairs   " + "   ".join(cells))
 
 
 def draw(curves: dict[str, list[float]], path: Path) -> None:
@@ -251,12 +252,7 @@ def draw(curves: dict[str, list[float]], path: Path) -> None:
         raise lte.UserError("--figure needs matplotlib: pip install matplotlib") from None
     figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
     for label, curve in curves.items():
-        n = max(len(curve) // 25, 1)  # smoothed a little: a step has few problems
-        smooth = [
-            100 * sum(curve[max(i - n, 0) : i + 1]) / len(curve[max(i - n, 0) : i + 1])
-            for i in range(len(curve))
-        ]
-        axes.plot(range(1, len(curve) + 1), smooth, label=label, linewidth=2)
+        axes.plot(range(1, len(curve) + 1), [100 * share for share in curve], label=label)
     axes.set(xlabel="step", ylabel="none-pass problems [%]", ylim=(0, None))
     axes.spines[["top", "right"]].set_visible(False)
     axes.legend(frameon=False)
@@ -304,7 +300,7 @@ def reproduce(out: Path, figure: str | None) -> None:
                     folders.append(out / f"{name}-base{base}-s{seed}")
                     command = [here / "lte.py", "--model", model, *flags, "--seed", seed]
                     command += ["--out", folders[-1], "--threads", 1, "--eval-every", 1_000_000]
-                    command += ["--steps", 1_000_000, "--rollouts", ROLLOUTS, "--eval-samples", 32]
+                    command += ["--steps", 1_000_000, "--rollouts", ROLLOUTS]
                     if not (folders[-1] / "final").exists():
                         running.append(command)
         for done, _ in enumerate(pool.map(call, running), 1):

@@ -42,6 +42,7 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import copy
 import dataclasses
 import json
 import math
@@ -54,7 +55,7 @@ import subprocess
 import sys
 import time
 from collections import deque
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import NamedTuple
@@ -129,6 +130,8 @@ class Config:
     eval_samples: int = setting(16, "samples a held-out problem")
     save_every: int = setting(50, "save a checkpoint every so many steps and at the end")
     samples_per_step: int = setting(4, "rollouts a step that go to samples.jsonl")
+    trust_remote_code: bool = setting(False, "let the model's folder run code of its own")
+    pickled_weights: bool = setting(False, "take weights that are not safetensors")
     device: str = setting("cuda" if torch.cuda.is_available() else "cpu", "cpu or cuda")
     threads: int = setting(0, "CPU threads (0: as torch likes)")
     seed: int = setting(0, "seed of everything random")
@@ -137,6 +140,7 @@ class Config:
 
 
 MAY_CHANGE_ON_RESUME = ("resume", "out", "steps", "rollouts", "device", "threads", "save_every")
+MAY_CHANGE_ON_RESUME += ("micro_tokens", "max_rows", "trust_remote_code", "pickled_weights")
 AT_LEAST = {
     0: ("rollouts", "keep_failed", "clip", "entropy_coef", "eval_every", "threads", "seed")
     + ("samples_per_step",),
@@ -169,6 +173,27 @@ def check_config(config: Config) -> None:
         raise UserError(f"--device {config.device}: not found here; use --device cpu")
 
 
+def is_out_of_memory(error: BaseException) -> bool:
+    """On a GPU, in Python, or from torch's allocator for the CPU, which has no class of its own."""
+    kinds = (torch.OutOfMemoryError, MemoryError)
+    return isinstance(error, kinds) or "can't allocate memory" in str(error)
+
+
+def halve_if_out_of_memory(work: Callable, config: Config, budget: str):
+    """work(); if memory runs out, once more with half of the setting `budget`, for good."""
+    try:
+        return work()
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+    # Outside of the except clause: the exception would keep the tensors of the failed try alive.
+    setattr(config, budget, max(getattr(config, budget) // 2, 1))
+    tqdm.write(f"out of memory: going on with {flag(budget)} {getattr(config, budget)}")
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
+    return work()
+
+
 # --------------------------------------------------------------------------------------------------
 # Model and data
 
@@ -181,21 +206,26 @@ class Policy(NamedTuple):
     eos_ids: set[int]
 
 
-def load_policy(name: str, device: str = "cpu") -> Policy:
+def load_policy(
+    name: str, device: str = "cpu", trust_remote_code: bool = False, pickled_weights: bool = False
+) -> Policy:
     """Load a causal language model and its tokenizer, by Hugging Face name or folder.
 
     The weights are float32 whatever the checkpoint holds: most RL updates are too small for bf16
-    and would round to nothing. Dropout is set to 0 (choice 8). Raises UserError if it can't load.
+    and would round to nothing. Dropout is set to 0 (choice 8). By default nothing in the folder can
+    run code. Raises UserError if it can't load.
     """
+    trust = {"trust_remote_code": trust_remote_code}
+    weights = {"dtype": torch.float32, "use_safetensors": None if pickled_weights else True}
     try:
-        config = transformers.AutoConfig.from_pretrained(name)
+        config = transformers.AutoConfig.from_pretrained(name, **trust)
         for key, value in vars(config).items():
             if "drop" in key and isinstance(value, float):
                 setattr(config, key, 0.0)
         model = transformers.AutoModelForCausalLM.from_pretrained(
-            name, config=config, dtype=torch.float32, use_safetensors=True
+            name, config=config, **weights, **trust
         )
-        tokenizer = transformers.AutoTokenizer.from_pretrained(name)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(name, **trust)
     except (OSError, ValueError, KeyError) as error:
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise UserError(f"can't load the model {name!r} (folder or hub name): {reason}") from None
@@ -260,10 +290,10 @@ def parse_problem(line: str, where: str) -> Problem:
     answer, solution, family = str(answer), row.get("solution"), row.get("family")
     if "####" in answer:
         solution, answer = solution or answer, answer.rsplit("####", 1)[1]
-    # JSON can hold half of a surrogate pair, which no tokenizer takes.
+    # JSON can hold half of a surrogate pair, which no tokenizer takes; and families get printed.
     texts = [str(x).strip().encode("utf-8", "replace").decode() for x in (problem, answer)]
-    optional = [None if x is None else str(x) for x in (solution, family)]
-    return Problem(*texts, *optional)
+    family = family and "".join(c for c in str(family) if c.isprintable())[:30]
+    return Problem(*texts, solution if isinstance(solution, str) else None, family)
 
 
 # --------------------------------------------------------------------------------------------------
@@ -627,8 +657,14 @@ def sample_groups(policy: Policy, problems, config: Config, generator) -> list[G
 
 def sample_under(policy: Policy, prompts, config: Config, generator) -> list[list[Rollout]]:
     """G rollouts for each prompt, with the run's settings."""
-    sizes = (config.group_size, config.max_new_tokens, config.temperature)
-    return sample(policy.model, prompts, *sizes, policy.eos_ids, generator, config.max_rows)
+    state = generator.get_state()
+
+    def work():
+        generator.set_state(state)
+        sizes = (config.group_size, config.max_new_tokens, config.temperature)
+        return sample(policy.model, prompts, *sizes, policy.eos_ids, generator, config.max_rows)
+
+    return halve_if_out_of_memory(work, config, "max_rows")
 
 
 def grade(rollouts: list[Rollout], problem: Problem, tokenizer) -> None:
@@ -891,16 +927,24 @@ def update(policy: Policy, optimizer, groups: list[Group], config: Config) -> di
     pi_old stays that of sampling, so from the second step on ratios leave 1 and the clip matters.
     """
     model, tally, parts = policy.model, Tally(), config.updates_per_step
+    weights = list(model.parameters())
     model.train(config.gradient_checkpointing)  # it needs train mode; dropout is 0 in any mode
     for i in range(parts):
         examples = []
         for group in groups[i * len(groups) // parts : (i + 1) * len(groups) // parts]:
             advantages = group_advantages([r.reward for r in group.rollouts]).tolist()
             examples += map(Example, group.rollouts, advantages)
-        accumulate_gradients(model, examples, config, tally, first_pass=i == 0)
-        if all(p.grad is None for p in model.parameters()):
+
+        def work(examples=examples, before=tally, first_pass=i == 0) -> Tally:
+            optimizer.zero_grad(set_to_none=True)
+            after = copy.deepcopy(before)
+            accumulate_gradients(model, examples, config, after, first_pass)
+            return after
+
+        tally = halve_if_out_of_memory(work, config, "micro_tokens")
+        if all(weight.grad is None for weight in weights):
             continue  # nothing to learn from, so nothing moves (choice 6)
-        norm = float(torch.nn.utils.clip_grad_norm_(model.parameters(), config.max_grad_norm))
+        norm = float(torch.nn.utils.clip_grad_norm_(weights, config.max_grad_norm))
         if math.isfinite(norm):
             optimizer.step()
             tally.grad_norms.append(norm)
@@ -1062,22 +1106,24 @@ def before_after_table(before: dict, after: dict) -> str:
 
 
 class Run:
-    """config.json, metrics.jsonl, samples.jsonl, validation.jsonl, checkpoint/ and final/."""
+    """A run's state, and its folder: config.json, metrics.jsonl, samples.jsonl, validation.jsonl,
+    checkpoint/ and final/."""
 
     LOGS = ("metrics.jsonl", "samples.jsonl", "validation.jsonl")
 
-    def __init__(self, config: Config):
+    def __init__(self, config: Config, policy: Policy, optimizer):
+        self.config, self.policy, self.optimizer = config, policy, optimizer
+        self.step, self.rollouts = 0, 0  # done so far
         self.folder = Path(config.out)
         self.checkpoints = self.folder / "checkpoint"
-        if config.resume:
-            return
-        if any((self.folder / name).exists() for name in ("config.json", *self.LOGS)):
-            raise UserError(f"{self.folder} holds a run: --resume it, or name another --out")
-        self.checkpoints.mkdir(parents=True, exist_ok=True)
+        if not config.resume:
+            if (self.folder / "config.json").exists():
+                raise UserError(f"{self.folder} holds a run: --resume it, or name another --out")
+            self.checkpoints.mkdir(parents=True, exist_ok=True)
+            content = {"settings": dataclasses.asdict(config), **provenance()}
+            replace_file(self.folder / "config.json", json.dumps(content, indent=1) + "\n")
         for name in self.LOGS:
             (self.folder / name).touch()
-        content = {"settings": dataclasses.asdict(config), **provenance()}
-        replace_file(self.folder / "config.json", json.dumps(content, indent=1) + "\n")
 
     def log(self, name: str, *rows: dict) -> None:
         with (self.folder / name).open("a", encoding="utf-8") as file:
@@ -1087,11 +1133,11 @@ class Run:
         lines = (self.folder / name).read_text(encoding="utf-8").splitlines()
         return [json.loads(line) for line in lines]
 
-    def save(self, policy: Policy, optimizer, step: int, rollouts: int) -> None:
+    def save(self) -> None:
         """All that it takes to go on exactly; generators are seeded by step. Keeps the last two."""
-        state = {"step": step, "rollouts": rollouts}
-        state |= {"model": policy.model.state_dict(), "optimizer": optimizer.state_dict()}
-        path = self.checkpoints / f"step-{step:06d}.pt"
+        state = {"step": self.step, "rollouts": self.rollouts}
+        state |= {"model": self.policy.model.state_dict(), "optimizer": self.optimizer.state_dict()}
+        path = self.checkpoints / f"step-{self.step:06d}.pt"
         with path.with_suffix(".tmp").open("wb") as file:
             torch.save(state, file)
             file.flush()
@@ -1100,27 +1146,25 @@ class Run:
         for old in sorted(self.checkpoints.glob("step-*.pt"))[:-2]:
             old.unlink()
 
-    def load(self, policy: Policy, optimizer) -> tuple[int, int]:
-        """Restore the last checkpoint, cut the logs back to it; (step, rollouts), zeros if none."""
-        step, rollouts = 0, 0
+    def load(self) -> None:
+        """Restore the last checkpoint, if there is one yet, and cut the logs back to it."""
         for path in sorted(self.checkpoints.glob("step-*.pt"))[-1:]:
-            state = torch.load(path, map_location=policy.model.device, weights_only=True)
-            policy.model.load_state_dict(state["model"])
-            optimizer.load_state_dict(state["optimizer"])
-            step, rollouts = state["step"], state["rollouts"]
+            state = torch.load(path, map_location=self.policy.model.device, weights_only=True)
+            self.policy.model.load_state_dict(state["model"])
+            self.optimizer.load_state_dict(state["optimizer"])
+            self.step, self.rollouts = state["step"], state["rollouts"]
         for name in self.LOGS:
             text = (self.folder / name).read_text(encoding="utf-8")
             lines = [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
-            kept = [line for line in lines if json.loads(line)["step"] <= step]
+            kept = [line for line in lines if json.loads(line)["step"] <= self.step]
             replace_file(self.folder / name, "".join(kept))
-        return step, rollouts
 
-    def save_final(self, policy: Policy, config: Config) -> Path:
+    def save_final(self) -> Path:
         """The trained model as an ordinary Hugging Face folder, with a recipe.json for eval.py."""
         final, temporary = self.folder / "final", self.folder / "final.tmp"
-        policy.model.save_pretrained(temporary)
-        policy.tokenizer.save_pretrained(temporary)
-        sampling = {name: getattr(config, name) for name in ("max_new_tokens", "temperature")}
+        self.policy.model.save_pretrained(temporary)
+        self.policy.tokenizer.save_pretrained(temporary)
+        sampling = {name: getattr(self.config, name) for name in ("max_new_tokens", "temperature")}
         replace_file(temporary / "recipe.json", json.dumps(sampling) + "\n")
         shutil.rmtree(final, ignore_errors=True)
         return temporary.rename(final)
@@ -1195,6 +1239,10 @@ class Interrupt:
 def find_data(config: Config) -> tuple[Path, Path | None]:
     """Files of the training and of the held-out problems."""
     data = Path(config.data) if config.data else Path(config.model) / "train.jsonl"
+    if not config.data and not data.is_file():
+        raise UserError(
+            f"no model with problems of its own at {config.model!r}: name a --data file"
+        )
     if not data.is_file():
         raise UserError(f"no problems to train on: {data} does not exist (--data)")
     if config.eval_data:
@@ -1223,47 +1271,83 @@ def train(config: Config) -> int:
     data, held_out_data = find_data(config)
     problems = load_problems(data)
     held_out = load_problems(held_out_data) if held_out_data and config.eval_every else []
-    policy = load_policy(config.model, config.device)
+    safety = (config.trust_remote_code, config.pickled_weights)
+    policy = load_policy(config.model, config.device, *safety)
     check_prompts(policy, problems + held_out, config)
     if config.gradient_checkpointing:
         policy.model.activation_checkpointing_enable()
-    optimizer = torch.optim.AdamW(
-        policy.model.parameters(), lr=config.lr, weight_decay=0.0, fused=True
-    )
-    run, interrupt = Run(config), Interrupt()
-    step, rollouts = run.load(policy, optimizer) if config.resume else (0, 0)
-    validated = {row["step"] for row in run.rows("validation.jsonl")}
-
-    def validate_once() -> None:
-        if held_out and step not in validated:
-            run.log("validation.jsonl", result := validate(policy, held_out, config, step))
-            tqdm.write(validation_line(result))
-
-    with tqdm(total=config.steps, initial=step, unit="step", dynamic_ncols=True) as bar:
-        while step < config.steps and not (config.rollouts and rollouts >= config.rollouts):
-            if step % max(config.eval_every, 1) == 0:
-                validate_once()
-            batch = draw_problems(problems, config, step + 1)
-            groups, metrics = train_step(policy, optimizer, batch, config, step + 1)
-            step, rollouts = step + 1, rollouts + metrics["sampled_rollouts"]
-            shown = samples_to_log(groups, policy.tokenizer, step, config.samples_per_step)
-            run.log("samples.jsonl", *shown)
-            run.log("metrics.jsonl", metrics)
-            figures = "reward {reward:.2f}, none-pass {none_pass}, rescued {rescued}"
-            bar.set_postfix_str(figures.format(**metrics), refresh=False)
-            bar.update()
-            if step % config.save_every == 0 or interrupt.signal:
-                run.save(policy, optimizer, step, rollouts)
-            if interrupt.signal:
-                tqdm.write(f"stopped; go on with: python lte.py --resume {run.folder}")
-                return 128 + interrupt.signal
-    validate_once()
-    run.save(policy, optimizer, step, rollouts)
-    report(run, run.save_final(policy, config), rollouts)
+    weights = policy.model.parameters()
+    optimizer = torch.optim.AdamW(weights, lr=config.lr, weight_decay=0.0, fused=True)
+    run = Run(config, policy, optimizer)
+    if config.resume:
+        run.load()
+    stopped = learn(run, problems, held_out)
+    run.save()
+    if stopped:
+        tqdm.write(f"stopped; go on with: python lte.py --resume {run.folder}")
+        return 128 + stopped
+    report(run, run.save_final())
     return 0
 
 
-def report(run: Run, final: Path, rollouts: int) -> None:
+def learn(run: Run, problems: list[Problem], held_out: list[Problem]) -> int:
+    """Train and validate until the end, or until a signal: returns its number, else 0."""
+    config, interrupt, unstable = run.config, Interrupt(), 0
+    with tqdm(total=config.steps, initial=run.step, unit="step", dynamic_ncols=True) as bar:
+        while run.step < config.steps and not 0 < config.rollouts <= run.rollouts:
+            if held_out and run.step % config.eval_every == 0:
+                validate_once(run, held_out)
+            metrics = next_step(run, problems)
+            figures = "reward {reward:.2f}, none-pass {none_pass}, rescued {rescued}"
+            bar.set_postfix_str(figures.format(**metrics), refresh=False)
+            bar.update()
+            if run.step % config.save_every == 0:
+                run.save()
+            if interrupt.signal:
+                return interrupt.signal
+            failed = metrics["skipped_updates"]
+            unstable = unstable + failed if failed and not metrics["grad_norm"] else 0
+            if unstable >= 3:
+                run.save()
+                raise UserError("gradients of three updates in a row were not finite: lower --lr")
+    if held_out:
+        validate_once(run, held_out)
+    return 0
+
+
+def next_step(run: Run, problems: list[Problem]) -> dict:
+    """Draw problems, take a step, log it; its metrics. If memory runs out for good, save first."""
+    config, policy, optimizer, step = run.config, run.policy, run.optimizer, run.step + 1
+    before = optimizer_steps(optimizer)
+    try:
+        batch = draw_problems(problems, config, step)
+        groups, metrics = train_step(policy, optimizer, batch, config, step)
+    except (RuntimeError, MemoryError) as error:
+        if is_out_of_memory(error) and optimizer_steps(optimizer) == before:
+            run.save()  # nothing of this step has happened to the weights
+        raise
+    shown = samples_to_log(groups, policy.tokenizer, step, config.samples_per_step)
+    run.log("samples.jsonl", *shown)
+    run.log("metrics.jsonl", metrics)
+    run.step, run.rollouts = step, run.rollouts + metrics["sampled_rollouts"]
+    return metrics
+
+
+def optimizer_steps(optimizer) -> int:
+    return max((int(state["step"]) for state in optimizer.state.values()), default=0)
+
+
+def validate_once(run: Run, held_out: list[Problem]) -> None:
+    """Validate, unless this was done before a resume. It may take long, so the state is saved."""
+    if any(row["step"] == run.step for row in run.rows("validation.jsonl")):
+        return
+    run.save()
+    result = validate(run.policy, held_out, run.config, run.step)
+    run.log("validation.jsonl", result)
+    tqdm.write(validation_line(result))
+
+
+def report(run: Run, final: Path) -> None:
     """What was gained, and where everything is."""
     validations = run.rows("validation.jsonl")
     if validations:
@@ -1271,7 +1355,7 @@ def report(run: Run, final: Path, rollouts: int) -> None:
     metrics = run.rows("metrics.jsonl")
     hints = {kind: sum(row["hints"][kind] for row in metrics) for kind in metrics[0]["hints"]}
     given = ", ".join(f"{kind} {n}" for kind, n in hints.items())
-    print(f"\n{len(metrics)} steps, {rollouts} rollouts; groups with a hint: {given}")
+    print(f"\n{len(metrics)} steps, {run.rollouts} rollouts; groups with a hint: {given}")
     print(f"model: {final}   log: {run.folder}/metrics.jsonl   to read: {run.folder}/samples.jsonl")
 
 
@@ -1353,12 +1437,11 @@ def main(argv: list[str] | None = None) -> int:
     except UserError as error:
         message = str(error)
     except OSError as error:
-        message = f"can't write the run: {error}"
+        message = f"can't write the run, which is intact up to its last checkpoint: {error}"
     except (RuntimeError, MemoryError) as error:
-        kinds = (torch.OutOfMemoryError, MemoryError)
-        if not isinstance(error, kinds) and "allocate memory" not in str(error):
+        if not is_out_of_memory(error):
             raise
-        message = "out of memory: lower --micro-tokens or --max-rows, then --resume the run"
+        message = "out of memory: lower --max-rows and --micro-tokens, then --resume the run"
     print(f"lte.py: {message}", file=sys.stderr)
     return 2
 

@@ -708,7 +708,7 @@ def same_run(a: Path, b: Path) -> bool:
 def finished(tmp_path_factory) -> Path:
     """A run of LTE, long enough to learn something."""
     out = tmp_path_factory.mktemp("runs") / "lte"
-    assert run_main(out, "--steps", "12", "--save-every", "5") == 0
+    assert run_main(out, "--steps", "20", "--save-every", "5") == 0
     return out
 
 
@@ -718,7 +718,7 @@ def test_end_to_end_none_pass_falls(finished):
         read_log(finished, "validation.jsonl"),
     )
     before, after = validation[0], validation[-1]
-    assert [m["step"] for m in metrics] == list(range(1, 13))
+    assert [m["step"] for m in metrics] == list(range(1, 21))
     assert after["none_pass"] < before["none_pass"] - 0.2
     assert after["pass@1"] > before["pass@1"] + 0.15
     assert sum(m["rescued"] for m in metrics) > 10
@@ -769,23 +769,174 @@ def test_choice_9_resumed_run_equals_uninterrupted_one(tmp_path):
     assert same_run(tmp_path / "whole", tmp_path / "parts")
 
 
-def test_interrupt_saves_and_resume_goes_on(tmp_path):
-    """SIGINT after the first steps: status 130, a checkpoint, and the same end as without it."""
-    flags = ["--steps", "8", "--eval-every", "0", "--threads", "1", "--model", str(SMALL)]
-    flags += ["--prompts-per-step", "9"]
-    command = [sys.executable, str(HERE / "lte.py"), *flags, "--out", str(tmp_path / "cut")]
-    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
-    metrics = tmp_path / "cut" / "metrics.jsonl"
-    while process.poll() is None and not (
-        metrics.exists() and metrics.read_text().count("\n") >= 2
-    ):
-        time.sleep(0.02)
-    process.send_signal(signal.SIGINT)
+def start_run(out: Path, *flags) -> subprocess.Popen:
+    """lte.py as a process of its own; 8 steps, a checkpoint at every one."""
+    common = ["--model", SMALL, "--out", out, "--threads", 1, "--steps", 8, "--save-every", 1]
+    common += ["--prompts-per-step", 9, "--eval-every", 3, "--eval-samples", 2]
+    command = [
+        sys.executable,
+        HERE / "lte.py",
+        *common,
+        "--eval-data",
+        SMALL / "valid.jsonl",
+        *flags,
+    ]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
+    return subprocess.Popen(list(map(str, command)), **pipes)
+
+
+def wait_for(process: subprocess.Popen, happened) -> None:
+    while process.poll() is None and not happened():
+        time.sleep(0.005)
+
+
+@pytest.fixture(scope="session")
+def undisturbed(tmp_path_factory) -> Path:
+    out = tmp_path_factory.mktemp("runs") / "whole"
+    process = start_run(out)
+    assert process.wait(timeout=300) == 0
+    return out
+
+
+def resumes_to_the_same_end(folder: Path, undisturbed: Path) -> bool:
+    assert lte.main(["--resume", str(folder)]) == 0
+    return same_run(folder, undisturbed)
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_signal_saves_and_resume_goes_on(tmp_path, undisturbed, number):
+    """Status 130 or 143, a line on how to resume, and then the same end as without the signal."""
+    process, metrics = start_run(tmp_path / "cut"), tmp_path / "cut" / "metrics.jsonl"
+    wait_for(process, lambda: metrics.exists() and metrics.read_text().count("\n") >= 2)
+    process.send_signal(number)
     out, _ = process.communicate(timeout=120)
-    assert process.returncode == 130 and "--resume" in out
-    assert lte.main(["--resume", str(tmp_path / "cut")]) == 0
-    assert lte.main([*flags, "--out", str(tmp_path / "whole")]) == 0
-    assert same_run(tmp_path / "cut", tmp_path / "whole")
+    assert process.returncode == 128 + number and "--resume" in out
+    assert len(read_log(tmp_path / "cut", "metrics.jsonl")) < 8
+    assert resumes_to_the_same_end(tmp_path / "cut", undisturbed)
+
+
+@pytest.mark.parametrize("moment", ["early", "in a step", "writing a checkpoint"])
+def test_kill_at_any_moment_loses_nothing(tmp_path, undisturbed, moment):
+    """kill -9, twice over; the resumed run ends as if nothing had happened, nothing stands twice."""
+    folder = tmp_path / "cut"
+    process = start_run(folder)
+    if moment == "early":
+        wait_for(process, (folder / "config.json").exists)
+    elif moment == "in a step":
+        wait_for(process, (folder / "checkpoint" / "step-000003.pt").exists)
+        time.sleep(0.05)
+    else:
+        wait_for(process, lambda: list((folder / "checkpoint").glob("step-00000[3-7].tmp")))
+    process.kill()
+    process.communicate(timeout=60)
+    assert process.returncode == -signal.SIGKILL
+    with (folder / "samples.jsonl").open("a") as file:
+        file.write('{"step": 1, "half a li')  # what a kill in the middle of a write leaves
+    assert resumes_to_the_same_end(folder, undisturbed)
+
+
+def test_out_of_memory_halves_the_budget_once(policy, monkeypatch, capsys):
+    """In sampling and in an update; what comes out is what the smaller budget gives from the start."""
+    fresh = lte.load_policy(str(SMALL))
+    optimizer = torch.optim.AdamW(fresh.model.parameters(), lr=1e-3)
+    expected = {}
+    for failures in ((), (1,), (40,)):  # the calls of the model that fail
+        fresh.model.load_state_dict(policy.model.state_dict())
+        config, calls, forward = (
+            small_config(max_rows=64, micro_tokens=2000),
+            [0],
+            type(fresh.model).forward,
+        )
+
+        def failing(self, *args, failures=failures, calls=calls, forward=forward, **kwargs):
+            calls[0] += 1
+            if calls[0] in failures or (
+                failures == (40,) and torch.is_grad_enabled() and calls[0] < 10**6
+            ):
+                calls[0] += 10**6
+                raise torch.OutOfMemoryError("no more")
+            return forward(self, *args, **kwargs)
+
+        with monkeypatch.context() as patch:
+            patch.setattr(type(fresh.model), "forward", failing)
+            _, metrics = lte.train_step(fresh, optimizer, some_problems(8), config, step=1)
+        expected[failures] = (config.max_rows, config.micro_tokens, metrics["grad_norm"])
+    assert expected[()][:2] == (64, 2000)
+    assert expected[(1,)][:2] == (32, 2000) and expected[(40,)][:2] == (64, 1000)
+    assert expected[(40,)][2] == pytest.approx(expected[()][2], rel=1e-4)
+    assert capsys.readouterr().out.count("out of memory: going on with") == 2
+
+
+def test_out_of_memory_for_good_saves_and_says_what_to_lower(tmp_path, monkeypatch, capsys):
+    def full(*args, **kwargs):
+        raise RuntimeError(
+            "DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"
+        )
+
+    monkeypatch.setattr(lte, "mixed_policy_loss", full)
+    assert run_main(tmp_path / "run") == 2
+    error = capsys.readouterr().err
+    assert "--micro-tokens" in error and "--resume" in error and "Traceback" not in error
+    assert list((tmp_path / "run" / "checkpoint").glob("step-000000.pt"))
+
+
+def test_full_disk_leaves_the_run_intact(finished, tmp_path, monkeypatch, capsys):
+    def full(*args, **kwargs):
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(lte.os, "fsync", full)
+    assert run_main(tmp_path / "run", "--save-every", "2") == 2
+    assert "No space left" in capsys.readouterr().err
+    monkeypatch.undo()
+    assert lte.main(["--resume", str(tmp_path / "run")]) == 0
+
+
+def test_three_unstable_updates_in_a_row_end_the_run(tmp_path, monkeypatch, capsys):
+    loss = lte.mixed_policy_loss
+    monkeypatch.setattr(lte, "mixed_policy_loss", lambda *a, **k: loss(*a, **k) * math.nan)
+    assert run_main(tmp_path / "run", "--steps", "9") == 2
+    assert "not finite" in capsys.readouterr().err
+    assert [m["skipped_updates"] for m in read_log(tmp_path / "run", "metrics.jsonl")] == [1, 1, 1]
+    assert list((tmp_path / "run" / "checkpoint").glob("step-000003.pt"))
+
+
+def test_hostile_text_breaks_neither_prompt_nor_log(tmp_path, policy, capsys):
+    """Special tokens, control characters, terminal escapes and half surrogates are text like any."""
+    special = "".join(policy.tokenizer.all_special_tokens)
+    hostile = [
+        "\x1b[31mred\x07",
+        "a\x00b\r\n\u2028c",
+        special,
+        "\ud800",
+        "<|im_end|>\n\n####",
+        "\\boxed{1}",
+    ]
+    rows = [{"problem": f"Compute {x}1/2.", "answer": f"{x}1/2", "family": x} for x in hostile]
+    data = tmp_path / "hostile.jsonl"
+    data.write_text("\n".join(map(json.dumps, rows)))
+    flags = ["--data", data, "--eval-data", data, "--prompts-per-step", "6", "--steps", "2"]
+    assert run_main(tmp_path / "run", *flags) == 0
+    out = capsys.readouterr().out
+    assert all(c.isprintable() or c == "\n" for c in out)
+    assert len(read_log(tmp_path / "run", "metrics.jsonl")) == 2
+    assert {s["problem"][:7] for s in read_log(tmp_path / "run", "samples.jsonl")} == {"Compute"}
+
+
+def test_a_model_folder_cannot_run_code(tmp_path, policy, capsys):
+    """Neither by code of its own nor by a pickle; unless a flag allows it."""
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+        (tmp_path / name).write_text((SMALL / name).read_text())
+    torch.save(policy.model.state_dict(), tmp_path / "pytorch_model.bin")
+    with pytest.raises(lte.UserError):
+        lte.load_policy(str(tmp_path))
+    assert lte.load_policy(str(tmp_path), pickled_weights=True)
+    (tmp_path / "config.json").write_text(
+        json.dumps({"model_type": "own", "auto_map": {"AutoConfig": "own.Config"}})
+    )
+    (tmp_path / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').write('code')")
+    with pytest.raises(lte.UserError):
+        lte.load_policy(str(tmp_path))
+    assert not (tmp_path / "ran").exists()
 
 
 @pytest.mark.parametrize("flags", [["--method", "grpo"], ["--method", "grpo-extra"], ["--method", "luffy"],
@@ -896,7 +1047,7 @@ def test_eval_compares_runs(finished, tmp_path, capsys):
     assert run_main(tmp_path / "grpo", "--method", "grpo") == 0
     assert evaluation.main(["--compare", str(finished), str(tmp_path / "grpo")]) == 0
     out = capsys.readouterr().out
-    assert re.search(r"^grpo +1 pairs", out, re.MULTILINE) and "None-pass share" in out
+    assert re.search(r"^grpo .*1 pairs", out, re.MULTILINE) and "None-pass share" in out
     assert evaluation.main(["--compare", str(tmp_path)]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
