@@ -157,18 +157,19 @@ NO_PART_OF_A_LABEL = ("model", "data", "eval_data", "seed", "method", *lte.MAY_C
 
 
 def group_by_method(folders: list[str]) -> dict[str, list[dict]]:
-    """Runs by label: the method, and the settings in which the runs differ from each other."""
+    """Runs by label: the method, and the settings that are not those of the first run."""
     runs = [read_run(folder) for folder in folders]
-    names = [name for name in runs[0]["settings"] if name not in NO_PART_OF_A_LABEL]
-    varied = [name for name in names if len({str(r["settings"].get(name)) for r in runs}) > 1]
+    first = runs[0]["settings"]
     methods: dict[str, list[dict]] = defaultdict(list)
     for folder, run in zip(folders, runs, strict=True):
-        differs = [n for n in varied if run["settings"][n] != getattr(lte.Config, n)]
-        flags = [f"{lte.flag(name)} {run['settings'][name]}" for name in differs]
-        label = " ".join([run["settings"]["method"], *flags])
-        if any(run["key"] == other["key"] for other in methods[label]):
-            raise lte.UserError(f"{folder}: a second run of {label!r} with the same model and seed")
-        methods[label].append(run)
+        words = [run["settings"]["method"]]
+        for name, value in run["settings"].items():
+            if name not in NO_PART_OF_A_LABEL and value != first.get(name):
+                words += [lte.flag(name)] if value is True else [lte.flag(name), str(value)]
+        others = methods[" ".join(words)]
+        if any(run["key"] == other["key"] for other in others):
+            raise lte.UserError(f"{folder}: the same method, model and seed as another of the runs")
+        others.append(run)
     return methods
 
 
