@@ -3,7 +3,7 @@
     python eval.py --model runs/lte-small-model-s0/final --data small-model/test.jsonl
     python eval.py --model NAME --data a.jsonl b.jsonl --samples 16 --k 1 4 16
     python eval.py --compare runs/*                 runs of several methods and seeds, side by side
-    python eval.py --compare runs/* --figure docs/none-pass.png         the same, and a drawing of it
+    python eval.py --compare runs/* --figure none-pass.png          the same, and a drawing of it
     python eval.py --reproduce                      make the runs behind the README's table, compare
 
 What it reports, and how:
@@ -22,6 +22,7 @@ from __future__ import annotations
 
 import argparse
 import concurrent.futures
+import dataclasses
 import json
 import math
 import subprocess
@@ -88,21 +89,29 @@ def evaluate_files(args: argparse.Namespace) -> None:
     config = lte.Config(**{**lte.read_recipe(args.model), "model": args.model, **settings})
     lte.check_config(config)
     ks = sorted(set(args.k or [1, args.samples]))
+    if args.samples < 1:
+        raise lte.UserError(f"--samples is {args.samples}: it must be at least 1")
     if not 1 <= ks[0] <= ks[-1] <= args.samples:
         raise lte.UserError(f"--k must be between 1 and --samples {args.samples}")
     if config.threads:
         torch.set_num_threads(config.threads)
     files = {Path(name): lte.load_problems(name) for name in args.data}
-    policy = lte.load_policy(args.model, config.device)
+    outputs = [Path(args.out) / f"{path.stem}.jsonl" for path in files]
+    if len(set(outputs)) < len(args.data) or {p.resolve() for p in files} & {
+        p.resolve() for p in outputs
+    }:
+        raise lte.UserError("samples would overwrite a file: rename data or choose another --out")
+    policy = lte.load_policy(
+        args.model, config.device, args.trust_remote_code, args.pickled_weights
+    )
     print(
         f"{'':24}{'problems':>9}"
         + "".join(f"{f'Pass@{k}':>24}" for k in ks)
         + "  truncated   length"
     )
-    for path, problems in files.items():
+    for (path, problems), out in zip(files.items(), outputs, strict=True):
         lte.check_prompts(policy, problems, config)
         groups = lte.evaluate(policy, problems, args.samples, config)
-        out = Path(args.out) / f"{path.stem}.jsonl"
         write_samples(out, problems, groups)
         families = defaultdict(list)
         for problem, group in zip(problems, groups, strict=True):
@@ -139,18 +148,19 @@ def mean_interval(values: list[float]) -> tuple[float, float, float]:
 
 def read_run(folder: str) -> dict:
     """Settings, metrics, first and last validation of a run's folder."""
+    path = Path(folder)
+    settings = lte.read_settings(path / "config.json", "settings")
     try:
-        config = json.loads((Path(folder) / "config.json").read_text(encoding="utf-8"))
-        logs = [(Path(folder) / name).read_text(encoding="utf-8") for name in lte.Run.LOGS]
+        logs = [(path / name).read_text(encoding="utf-8") for name in lte.Run.LOGS]
         metrics, _, validations = ([json.loads(x) for x in log.splitlines()] for log in logs)
-        settings = config["settings"]
-    except (OSError, ValueError, KeyError) as error:
-        raise lte.UserError(f"{folder} is not the folder of a run: {error}") from None
-    if not metrics or not validations or validations[-1]["step"] != metrics[-1]["step"]:
+        ended = metrics[-1]["step"] == validations[-1]["step"]
+        run = {"settings": settings, "key": (settings["model"], settings["seed"])}
+        run |= {"metrics": metrics, "first": validations[0], "last": validations[-1]}
+    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+        raise lte.UserError(f"{folder} is not the folder of a run that ended: {error}") from None
+    if not ended:
         raise lte.UserError(f"{folder} has no validation after its last step: did the run end?")
-    key = (settings["model"], settings["seed"])
-    ends = {"first": validations[0], "last": validations[-1]}
-    return {"settings": settings, "key": key, "metrics": metrics, **ends}
+    return run
 
 
 NO_PART_OF_A_LABEL = ("model", "data", "eval_data", "seed", "method", *lte.MAY_CHANGE_ON_RESUME)
@@ -198,6 +208,8 @@ def compare(folders: list[str], figure: str | None) -> None:
     methods = group_by_method(folders)
     runs = [run for some in methods.values() for run in some]
     k, width = runs[0]["last"]["k"], max(map(len, methods)) + 2
+    if any(run["last"]["k"] != k for run in runs):
+        raise lte.UserError("the runs were validated with different --eval-samples")
     print("At the last validation, in percent: mean +- sd over runs (models x seeds)\n")
     head = f"{'':{width}}{'runs':>5}{'steps':>7}{'rollouts':>10}"
     print(head + f"{'Pass@1':>15}{f'Pass@{k}':>15}{'none-pass':>15}")
@@ -283,8 +295,8 @@ def call(command: list) -> None:
 
 
 def reproduce(out: Path, figure: str | None) -> None:
-    """Every method on every base and seed with equal numbers of rollouts, two at a time, each on one
-    thread; what is there already is not made again. Base 0 is the shipped one."""
+    """Every method on every base and seed with equal numbers of rollouts, two at a time, each on
+    one thread; what is there already is not made again. Base 0 is the shipped one."""
     here = Path(__file__).resolve().parent
     bases = {b: here / "small-model" if b == 0 else out / f"base{b}" for b in BASES}
     with concurrent.futures.ThreadPoolExecutor(2) as pool:
@@ -325,10 +337,12 @@ def build_parser() -> lte.Parser:
     parser.add_argument("--out", default="", help="folder for the samples [runs/eval-MODEL]")
     parser.add_argument("--compare", nargs="+", metavar="RUN", help="folders of runs to compare")
     parser.add_argument("--reproduce", action="store_true", help="the README's comparison, whole")
+    for name in ("trust_remote_code", "pickled_weights"):
+        parser.add_argument(lte.flag(name), action="store_true", help="as in lte.py")
     parser.add_argument("--figure", metavar="FILE", help="draw the none-pass curves (matplotlib)")
-    fields = {f.name: f for f in lte.dataclasses.fields(lte.Config)}
+    fields = {f.name: f for f in dataclasses.fields(lte.Config)}
     for name in SETTINGS:
-        text = f"{fields[name].metadata['help']} [as the model's recipe.json, else {fields[name].default}]"
+        text = f"{fields[name].metadata['help']} [recipe.json's, else {fields[name].default}]"
         parser.add_argument(lte.flag(name), type=type(fields[name].default), help=text)
     return parser
 

@@ -29,10 +29,10 @@ Where the paper leaves room we chose as follows; test_lte.py has a test for each
     rewards are recognised by max == min.
  5. pi_old is what the sampler recorded. Sampler and trainer agree within rounding; logprob_gap in
     metrics.jsonl says how well.
- 6. Groups of equal rewards have no gradient and skip the forward pass; their tokens count in Z. An
-    update that holds no other groups does not step the optimizer: AdamW would move the weights by
-    its momentum.
- 7. luffy. The reference solution joins the G rollouts as number G + 1, if the checker accepts it.
+ 6. Groups of equal rewards have no gradient and skip the forward pass, unless there is an entropy
+    bonus; their tokens count in Z. An update that has no other groups is no optimizer step.
+ 7. luffy. The reference solution joins the G rollouts as number G + 1, if the checker accepts it
+    and it fits the context.
  8. Dropout is off. With it, pi_theta / pi_old would not start at 1.
  9. Randomness. Each step draws from generators seeded by (seed, purpose, step). A resumed run has
     no generator state to restore, and validation can't change training.
@@ -139,7 +139,7 @@ class Config:
     resume: str = setting("", "output folder of a run to go on with, under its own settings")
 
 
-MAY_CHANGE_ON_RESUME = ("resume", "out", "steps", "rollouts", "device", "threads", "save_every")
+MAY_CHANGE_ON_RESUME = ("resume", "steps", "rollouts", "device", "threads", "save_every")
 MAY_CHANGE_ON_RESUME += ("micro_tokens", "max_rows", "trust_remote_code", "pickled_weights")
 AT_LEAST = {
     0: ("rollouts", "keep_failed", "clip", "entropy_coef", "eval_every", "threads", "seed")
@@ -167,6 +167,10 @@ def check_config(config: Config) -> None:
     for name, allowed in (("method", METHODS), ("hint_answers", ("own", "shuffled"))):
         if getattr(config, name) not in allowed:
             raise UserError(f"{flag(name)} is {getattr(config, name)}: not one of {list(allowed)}")
+    if config.threads > 1024:
+        raise UserError(f"--threads {config.threads}: no machine has as many")
+    if config.keep_failed >= config.group_size:
+        raise UserError("--keep-failed must be below --group-size, or nothing could be rescued")
     if config.updates_per_step > config.prompts_per_step:
         raise UserError("--updates-per-step is above --prompts-per-step: no problem for some")
     if config.device != "cpu" and not torch.cuda.is_available():
@@ -219,14 +223,15 @@ def load_policy(
     weights = {"dtype": torch.float32, "use_safetensors": None if pickled_weights else True}
     try:
         config = transformers.AutoConfig.from_pretrained(name, **trust)
-        for key, value in vars(config).items():
-            if "drop" in key and isinstance(value, float):
-                setattr(config, key, 0.0)
+        for part in (config, config.get_text_config()):
+            for key, value in vars(part).items():
+                if "drop" in key and isinstance(value, float):
+                    setattr(part, key, 0.0)
         model = transformers.AutoModelForCausalLM.from_pretrained(
             name, config=config, **weights, **trust
         )
         tokenizer = transformers.AutoTokenizer.from_pretrained(name, **trust)
-    except (OSError, ValueError, KeyError) as error:
+    except Exception as error:  # noqa: BLE001  whatever transformers has to say, in one line
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise UserError(f"can't load the model {name!r} (folder or hub name): {reason}") from None
     # A chat model may end its turn with another token than a document, so there can be several.
@@ -235,7 +240,30 @@ def load_policy(
         eos_ids |= set(ids) if isinstance(ids, (list, tuple)) else {ids} - {None}
     if not eos_ids:
         raise UserError(f"the model {name!r} names no end-of-sequence token")
-    return Policy(model.to(device).eval(), tokenizer, eos_ids)
+    policy = Policy(model.to(device).eval(), tokenizer, eos_ids)
+    check_sampler(policy, name)
+    return policy
+
+
+def check_sampler(policy: Policy, name: str) -> None:
+    """Raise UserError for a model that our key-value cache does not suit: its own forward pass must
+    agree with what the sampler records."""
+    kinds = set(getattr(policy.model.config.get_text_config(), "layer_types", None) or ())
+    try:
+        generator = torch.Generator(policy.model.device).manual_seed(0)
+        token = min(policy.eos_ids)
+        groups = sample(policy.model, [[token], [token] * 4], 2, 3, 1.0, set(), generator)
+        examples = [Example(rollout, 1.0) for group in groups for rollout in group]
+        with torch.no_grad():
+            scored = score(policy.model, examples, 1.0)[0].tolist()
+        sampled = [p for e in examples for p in e.rollout.logprobs]
+        gap = max(abs(a - b) for a, b in zip(scored, sampled, strict=True))
+    except (AttributeError, IndexError, TypeError, ValueError, RuntimeError) as error:
+        if is_out_of_memory(error):
+            raise
+        gap = math.inf
+    if not gap < 0.05 or kinds - {"full_attention", "sliding_attention"}:
+        raise UserError(f"{name!r} has a kind of attention or cache that the sampler can't handle")
 
 
 def context_length(model) -> float:
@@ -262,7 +290,7 @@ def load_problems(path: str | Path) -> list[Problem]:
     Raises UserError, with the line's number, for what is missing or broken.
     """
     try:
-        lines = Path(path).read_text(encoding="utf-8").split("\n")
+        lines = Path(path).read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"can't read the problems in {path}: {error}") from None
     numbered = [(f"{path}, line {i}", line) for i, line in enumerate(lines, 1) if line.strip()]
@@ -285,15 +313,18 @@ def parse_problem(line: str, where: str) -> Problem:
         answer = answer[0]
     if not isinstance(problem, str) or not problem.strip():
         raise UserError(f"{where} has no problem (fields looked for: {', '.join(PROBLEM_KEYS)})")
-    if not isinstance(answer, (str, int, float)) or not str(answer).strip():
-        raise UserError(f"{where} has no answer (fields looked for: {', '.join(ANSWER_KEYS)})")
+    number = isinstance(answer, (int, float)) and not isinstance(answer, bool)
+    known = isinstance(answer, str) or (number and math.isfinite(answer))
     answer, solution, family = str(answer), row.get("solution"), row.get("family")
     if "####" in answer:
         solution, answer = solution or answer, answer.rsplit("####", 1)[1]
+    if not known or not answer.strip():
+        raise UserError(f"{where} has no answer (fields looked for: {', '.join(ANSWER_KEYS)})")
     # JSON can hold half of a surrogate pair, which no tokenizer takes; and families get printed.
-    texts = [str(x).strip().encode("utf-8", "replace").decode() for x in (problem, answer)]
-    family = family and "".join(c for c in str(family) if c.isprintable())[:30]
-    return Problem(*texts, solution if isinstance(solution, str) else None, family)
+    solution = solution if isinstance(solution, str) else ""
+    texts = [x.encode("utf-8", "replace").decode() for x in (problem, answer, solution)]
+    family = family and "".join(c for c in str(family) if c.isprintable())[:20]
+    return Problem(texts[0].strip(), texts[1].strip(), texts[2] or None, family)
 
 
 # --------------------------------------------------------------------------------------------------
@@ -363,22 +394,34 @@ def build_hint(failed: list[Rollout], gold: str | None = None) -> Hint | None:
 def build_prompt(tokenizer, problem: str, hint: Hint | None = None) -> list[int]:
     """Token ids of the prompt for q, or for (H_q, q): the tokenizer's chat template, or plain text.
 
-    Problem and hint are encoded apart from the template and as plain text: '<|im_end|>' in a
-    problem is ten characters and not the end of the turn.
+    A problem that holds a token of the template is encoded apart, as plain text: its '<|im_end|>' is
+    ten characters and not the end of the turn.
     """
     content = "\n\n".join(part for part in (problem, hint and hint.text, INSTRUCTION) if part)
     if not tokenizer.chat_template:
-        return tokenizer(content + "\n", split_special_tokens=True)["input_ids"]
+        ids = tokenizer(content + "\n", split_special_tokens=True)["input_ids"]
+        return ids[:-1] if ids[-1:] == [tokenizer.eos_token_id] else ids  # the text is to go on
+    if not any(token in content for token in tokenizer.get_added_vocab()):
+        return tokenizer(in_chat(tokenizer, content), add_special_tokens=False)["input_ids"]
     slot = "(the question)"
-    message = [{"role": "user", "content": slot}]
-    chat = tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
-    before, after = chat.rsplit(slot, 1)
-    ids: list[int] = []
+    before, after = in_chat(tokenizer, slot).rsplit(slot, 1)
+    ids = []
     for text, plain in ((before, False), (content, True), (after, False)):
-        if text:
-            encode = {"add_special_tokens": False, "split_special_tokens": plain}
-            ids += tokenizer(text, **encode)["input_ids"]
+        encode = {"add_special_tokens": False, "split_special_tokens": plain}
+        ids += tokenizer(text, **encode)["input_ids"] if text else []
     return ids
+
+
+def in_chat(tokenizer, content: str) -> str:
+    """The text of a chat in which the user says `content` and the model is to answer."""
+    message = [{"role": "user", "content": content}]
+    try:
+        chat = tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
+    except Exception as error:  # noqa: BLE001  a template is a program
+        raise UserError(f"the model's chat template fails: {str(error).strip()[:200]}") from None
+    if content.strip() not in chat:
+        raise UserError("the model's chat template leaves out or changes what the user says")
+    return chat
 
 
 # --------------------------------------------------------------------------------------------------
@@ -608,8 +651,10 @@ def sample(
     the order of the prompts, with response_ids, logprobs and truncated filled in. Raises UserError
     if a prompt is empty or leaves no room in the model's context.
     """
+    if not all(prompts):
+        raise UserError("a prompt is empty: the tokenizer makes no tokens of its text")
     for length in map(len, prompts):
-        if length == 0 or length + max_new_tokens > context_length(model):
+        if length + max_new_tokens > context_length(model):
             raise UserError(
                 f"a prompt of {length} tokens and {max_new_tokens} new ones (--max-new-tokens) "
                 f"don't fit the model's context of {context_length(model)}"
@@ -645,23 +690,26 @@ class Group:
 
     @property
     def rescued(self) -> bool:
-        return any(r.reward == 1 for r in self.extra)
+        """Whether the extra rollouts made it a group to learn from; true after mixing only."""
+        return bool(self.extra) and any(r.reward == 1 for r in self.rollouts)
 
 
 def sample_groups(policy: Policy, problems, config: Config, generator) -> list[Group]:
     """G rollouts for each problem: o_i ~ pi_old(. | q)."""
     prompts = [build_prompt(policy.tokenizer, p.problem) for p in problems]
-    groups = sample_under(policy, prompts, config, generator)
+    groups = sample_under(policy, prompts, config.group_size, config, generator)
     return [Group(p, rollouts) for p, rollouts in zip(problems, groups, strict=True)]
 
 
-def sample_under(policy: Policy, prompts, config: Config, generator) -> list[list[Rollout]]:
-    """G rollouts for each prompt, with the run's settings."""
+def sample_under(
+    policy: Policy, prompts: list[list[int]], group_size: int, config: Config, generator
+) -> list[list[Rollout]]:
+    """`group_size` rollouts for each prompt, with the run's settings."""
     state = generator.get_state()
 
     def work():
         generator.set_state(state)
-        sizes = (config.group_size, config.max_new_tokens, config.temperature)
+        sizes = (group_size, config.max_new_tokens, config.temperature)
         return sample(policy.model, prompts, *sizes, policy.eos_ids, generator, config.max_rows)
 
     return halve_if_out_of_memory(work, config, "max_rows")
@@ -703,7 +751,7 @@ def sample_again(policy: Policy, groups: list[Group], config: Config, generator)
     prompts = [build_prompt(policy.tokenizer, g.problem.problem, g.hint) for g in groups]
     groups = [g for g, prompt in zip(groups, prompts, strict=True) if len(prompt) <= room]
     prompts = [prompt for prompt in prompts if len(prompt) <= room]
-    extras = sample_under(policy, prompts, config, generator)
+    extras = sample_under(policy, prompts, config.group_size, config, generator)
     for group, group.extra in zip(groups, extras, strict=True):
         for rollout in group.extra:
             rollout.hint, rollout.off_policy = group.hint and group.hint.kind, method.hinted
@@ -737,6 +785,8 @@ def add_solution(policy: Policy, group: Group) -> None:
     encode = {"add_special_tokens": False, "split_special_tokens": True}
     ids = [*tokenizer(solution, **encode)["input_ids"], eos]
     prompt_ids, logprobs = group.rollouts[0].prompt_ids, [0.0] * len(ids)
+    if len(prompt_ids) + len(ids) > context_length(policy.model):
+        return
     reference = Rollout(prompt_ids, ids, logprobs, solution, reward=1.0, off_policy=True)
     group.rollouts = [*group.rollouts, reference]
 
@@ -885,7 +935,7 @@ class Tally:
 
     def metrics(self) -> dict:
         norms = self.grad_norms
-        return {
+        figures = {
             "loss": self.loss,
             "ratio_on": self.ratio_on / self.on if self.on else None,
             "ratio_off": self.ratio_off / self.off if self.off else None,
@@ -894,6 +944,8 @@ class Tally:
             "grad_norm": sum(norms) / len(norms) if norms else 0.0,
             "skipped_updates": self.skipped,
         }
+        # JSON has no nan and no infinity.
+        return {k: v if v is None or math.isfinite(v) else None for k, v in figures.items()}
 
 
 def accumulate_gradients(
@@ -1053,8 +1105,7 @@ def evaluate(
     """`samples` graded rollouts a problem, without hints."""
     prompts = [build_prompt(policy.tokenizer, p.problem) for p in problems]
     generator = generator_for(config, "evaluate", step)
-    config = dataclasses.replace(config, group_size=samples)
-    groups = sample_under(policy, prompts, config, generator)
+    groups = sample_under(policy, prompts, samples, config, generator)
     for group, problem in zip(groups, problems, strict=True):
         grade(group, problem, policy.tokenizer)
     return groups
@@ -1117,8 +1168,8 @@ class Run:
         self.folder = Path(config.out)
         self.checkpoints = self.folder / "checkpoint"
         if not config.resume:
-            if (self.folder / "config.json").exists():
-                raise UserError(f"{self.folder} holds a run: --resume it, or name another --out")
+            if self.folder.exists() and any(self.folder.iterdir()):
+                raise UserError(f"{self.folder} is in use: --resume the run, or name another --out")
             self.checkpoints.mkdir(parents=True, exist_ok=True)
             content = {"settings": dataclasses.asdict(config), **provenance()}
             replace_file(self.folder / "config.json", json.dumps(content, indent=1) + "\n")
@@ -1130,14 +1181,23 @@ class Run:
             file.writelines(json.dumps(row) + "\n" for row in rows)
 
     def rows(self, name: str) -> list[dict]:
-        lines = (self.folder / name).read_text(encoding="utf-8").splitlines()
-        return [json.loads(line) for line in lines]
+        """The lines of a log; a last one that was only half written is left out."""
+        lines = (self.folder / name).read_text(encoding="utf-8").splitlines(keepends=True)
+        try:
+            return [json.loads(line) for line in lines if line.endswith("\n")]
+        except ValueError as error:
+            raise UserError(f"{self.folder / name} is broken: {error}") from None
 
     def save(self) -> None:
         """All that it takes to go on exactly; generators are seeded by step. Keeps the last two."""
+        path = self.checkpoints / f"step-{self.step:06d}.pt"
+        if path.exists():
+            return
         state = {"step": self.step, "rollouts": self.rollouts}
         state |= {"model": self.policy.model.state_dict(), "optimizer": self.optimizer.state_dict()}
-        path = self.checkpoints / f"step-{self.step:06d}.pt"
+        for name in self.LOGS:
+            with (self.folder / name).open("a") as file:
+                os.fsync(file.fileno())  # the logs, before a checkpoint that counts on them
         with path.with_suffix(".tmp").open("wb") as file:
             torch.save(state, file)
             file.flush()
@@ -1147,17 +1207,22 @@ class Run:
             old.unlink()
 
     def load(self) -> None:
-        """Restore the last checkpoint, if there is one yet, and cut the logs back to it."""
-        for path in sorted(self.checkpoints.glob("step-*.pt"))[-1:]:
-            state = torch.load(path, map_location=self.policy.model.device, weights_only=True)
-            self.policy.model.load_state_dict(state["model"])
-            self.optimizer.load_state_dict(state["optimizer"])
-            self.step, self.rollouts = state["step"], state["rollouts"]
+        """Restore the last readable checkpoint, if there is one, and cut the logs back to it."""
+        for path in sorted(self.checkpoints.glob("step-*.pt"), reverse=True):
+            try:
+                state = torch.load(path, map_location=self.policy.model.device, weights_only=True)
+                self.policy.model.load_state_dict(state["model"])
+                self.optimizer.load_state_dict(state["optimizer"])
+                self.step, self.rollouts = state["step"], state["rollouts"]
+                break
+            except Exception as error:  # noqa: BLE001  torn or foreign, in any way
+                tqdm.write(f"{path} can't be used ({type(error).__name__}): trying the one before")
+                path.rename(path.with_suffix(".broken"))
         for name in self.LOGS:
-            text = (self.folder / name).read_text(encoding="utf-8")
-            lines = [line for line in text.splitlines(keepends=True) if line.endswith("\n")]
-            kept = [line for line in lines if json.loads(line)["step"] <= self.step]
-            replace_file(self.folder / name, "".join(kept))
+            kept = [row for row in self.rows(name) if row["step"] <= self.step]
+            if name == "validation.jsonl":  # without one that was the end of a shorter run
+                kept = [row for row in kept if row["step"] % max(self.config.eval_every, 1) == 0]
+            replace_file(self.folder / name, "".join(json.dumps(row) + "\n" for row in kept))
 
     def save_final(self) -> Path:
         """The trained model as an ordinary Hugging Face folder, with a recipe.json for eval.py."""
@@ -1221,13 +1286,18 @@ def samples_to_log(groups: list[Group], tokenizer, step: int, count: int) -> lis
 
 
 class Interrupt:
-    """SIGINT and SIGTERM end the run after the step at hand; a second one ends it at once."""
+    """While it lasts, SIGINT and SIGTERM end the run after the step at hand, a second at once."""
 
-    def __init__(self):
-        self.signal = 0
+    def __enter__(self):
+        self.signal, self.before = 0, {}
         with contextlib.suppress(ValueError):  # not in the main thread: leave signals alone
             for number in (signal.SIGINT, signal.SIGTERM):
-                signal.signal(number, self.note)
+                self.before[number] = signal.signal(number, self.note)
+        return self
+
+    def __exit__(self, *_) -> None:
+        for number, handler in self.before.items():
+            signal.signal(number, handler)
 
     def note(self, number, frame) -> None:
         if self.signal:
@@ -1244,7 +1314,7 @@ def find_data(config: Config) -> tuple[Path, Path | None]:
             f"no model with problems of its own at {config.model!r}: name a --data file"
         )
     if not data.is_file():
-        raise UserError(f"no problems to train on: {data} does not exist (--data)")
+        raise UserError(f"no problems to train on: there is no file {data} (--data)")
     if config.eval_data:
         return data, Path(config.eval_data)
     beside = data.with_name("test.jsonl")
@@ -1272,6 +1342,8 @@ def train(config: Config) -> int:
     problems = load_problems(data)
     held_out = load_problems(held_out_data) if held_out_data and config.eval_every else []
     safety = (config.trust_remote_code, config.pickled_weights)
+    if METHODS[config.method].solution and not any(p.solution for p in problems):
+        raise UserError(f"--method {config.method}: no problem in {data} has a solution")
     policy = load_policy(config.model, config.device, *safety)
     check_prompts(policy, problems + held_out, config)
     if config.gradient_checkpointing:
@@ -1281,8 +1353,10 @@ def train(config: Config) -> int:
     run = Run(config, policy, optimizer)
     if config.resume:
         run.load()
-    stopped = learn(run, problems, held_out)
+    with Interrupt() as interrupt:
+        learn(run, problems, held_out, interrupt)
     run.save()
+    stopped = interrupt.signal
     if stopped:
         tqdm.write(f"stopped; go on with: python lte.py --resume {run.folder}")
         return 128 + stopped
@@ -1290,9 +1364,9 @@ def train(config: Config) -> int:
     return 0
 
 
-def learn(run: Run, problems: list[Problem], held_out: list[Problem]) -> int:
-    """Train and validate until the end, or until a signal: returns its number, else 0."""
-    config, interrupt, unstable = run.config, Interrupt(), 0
+def learn(run: Run, problems: list[Problem], held_out: list[Problem], interrupt: Interrupt) -> None:
+    """Train and validate until the end, or until a signal."""
+    config, unstable = run.config, 0
     with tqdm(total=config.steps, initial=run.step, unit="step", dynamic_ncols=True) as bar:
         while run.step < config.steps and not 0 < config.rollouts <= run.rollouts:
             if held_out and run.step % config.eval_every == 0:
@@ -1304,15 +1378,18 @@ def learn(run: Run, problems: list[Problem], held_out: list[Problem]) -> int:
             if run.step % config.save_every == 0:
                 run.save()
             if interrupt.signal:
-                return interrupt.signal
-            failed = metrics["skipped_updates"]
-            unstable = unstable + failed if failed and not metrics["grad_norm"] else 0
-            if unstable >= 3:
+                return
+            if metrics["skipped_updates"]:
+                unstable += 1
+            elif metrics["grad_norm"]:
+                unstable = 0
+            if unstable == 3:
                 run.save()
-                raise UserError("gradients of three updates in a row were not finite: lower --lr")
+                raise UserError(
+                    "no finite gradient three steps in a row: start anew, with less --lr"
+                )
     if held_out:
         validate_once(run, held_out)
-    return 0
 
 
 def next_step(run: Run, problems: list[Problem]) -> dict:
@@ -1353,6 +1430,8 @@ def report(run: Run, final: Path) -> None:
     if validations:
         print("\n" + before_after_table(validations[0], validations[-1]))
     metrics = run.rows("metrics.jsonl")
+    if not metrics:
+        return
     hints = {kind: sum(row["hints"][kind] for row in metrics) for kind in metrics[0]["hints"]}
     given = ", ".join(f"{kind} {n}" for kind, n in hints.items())
     print(f"\n{len(metrics)} steps, {run.rollouts} rollouts; groups with a hint: {given}")
@@ -1385,19 +1464,37 @@ def build_parser() -> Parser:
     return parser
 
 
+NOT_FOR_RECIPES = ("model", "data", "eval_data", "out", "resume", "device")
+NOT_FOR_RECIPES += ("trust_remote_code", "pickled_weights")  # a model can't grant itself trust
+
+
+def read_settings(path: Path, key: str | None = None) -> dict:
+    """The settings in a JSON file (under `key`), checked for names and types; raises UserError."""
+    kinds = {f.name: type(f.default) for f in dataclasses.fields(Config)}
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        settings = dict(content[key] if key else content)
+        for name, value in settings.items():
+            settings[name] = float(value) if kinds[name] is float and type(value) is int else value
+            if type(settings[name]) is not kinds[name]:
+                raise UserError(
+                    f"{path}: {name} is {value!r}, and should be {kinds[name].__name__}"
+                )
+    except KeyError as error:
+        raise UserError(f"{path}: no or unknown setting {error}") from None
+    except (OSError, ValueError, TypeError, OverflowError, RecursionError) as error:
+        raise UserError(f"{path} can't be read: {error}") from None
+    return settings
+
+
 def read_recipe(model: str) -> dict:
     """The settings in recipe.json beside the model; {} without one."""
     path = Path(model) / "recipe.json"
-    if not path.is_file():
-        return {}
-    kinds = {f.name: type(f.default) for f in dataclasses.fields(Config)}
-    try:
-        recipe = json.loads(path.read_text(encoding="utf-8"))
-        return {name: kinds[name](value) for name, value in recipe.items()}
-    except KeyError as error:
-        raise UserError(f"{path}: {error} is no setting of lte.py") from None
-    except (OSError, ValueError, TypeError, AttributeError) as error:
-        raise UserError(f"{path} can't be read: {error}") from None
+    recipe = read_settings(path) if path.is_file() else {}
+    for name in recipe:
+        if name in NOT_FOR_RECIPES:
+            raise UserError(f"{path}: a recipe can't set {name}")
+    return recipe
 
 
 def configure(argv: list[str] | None) -> Config:
@@ -1417,14 +1514,13 @@ def configure(argv: list[str] | None) -> Config:
 
 def resumed_config(folder: Path, given: dict) -> Config:
     """The settings of the run in `folder`; UserError if a flag would change what matters."""
-    try:
-        saved = json.loads((folder / "config.json").read_text(encoding="utf-8"))["settings"]
-        config = Config(**saved)
-    except (OSError, ValueError, KeyError, TypeError) as error:
-        raise UserError(f"--resume {folder}: no readable config.json of a run: {error}") from None
+    if not (folder / "config.json").is_file():
+        raise UserError(f"--resume {folder}: there is no run")
+    config = Config(**read_settings(folder / "config.json", "settings"))
     for name, value in given.items():
-        if name not in MAY_CHANGE_ON_RESUME and value != saved[name]:
-            raise UserError(f"--resume: the run has {flag(name)} {saved[name]}, not {value}")
+        saved = getattr(config, name)
+        if name not in MAY_CHANGE_ON_RESUME and value != saved:
+            raise UserError(f"--resume {folder}: the run has {flag(name)} {saved}, not {value}")
     return dataclasses.replace(config, **given | {"out": str(folder), "resume": str(folder)})
 
 
@@ -1437,7 +1533,7 @@ def main(argv: list[str] | None = None) -> int:
     except UserError as error:
         message = str(error)
     except OSError as error:
-        message = f"can't write the run, which is intact up to its last checkpoint: {error}"
+        message = f"can't read or write a file: {error}; a run is intact up to its checkpoint"
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise

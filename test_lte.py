@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import itertools
 import json
 import math
 import random
 import re
+import shutil
 import signal
 import subprocess
 import sys
@@ -27,6 +29,7 @@ import transformers
 import eval as evaluation
 import lte
 import verify
+from verify import extract_answer, is_correct, is_equivalent, pass_at_k
 
 HERE = Path(__file__).resolve().parent
 SMALL = HERE / "small-model"
@@ -201,12 +204,20 @@ ARCHITECTURES = ["llama", "qwen3", "gpt2", "gemma2", "mistral"]
 
 @pytest.mark.parametrize("kind", ARCHITECTURES)
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
-def test_sampler_log_probabilities_equal_teacher_forced_ones(kind, temperature):
+def test_sampler_log_probabilities_equal_teacher_forced_ones(kind, temperature, monkeypatch):
     """For ragged prompts, rotary and learned positions, sliding windows and capped logits; with all
     rows at once, and with few rows so that prompts have to wait for places."""
-    model = tiny_model(kind)
+    model, choose, rows = tiny_model(kind), lte.choose, []
+
+    def counting(logits, *args):
+        rows.append(len(logits))
+        return choose(logits, *args)
+
+    monkeypatch.setattr(lte, "choose", counting)
     for max_rows in (1024, 7):
+        rows.clear()
         groups = draw(model, temperature=temperature, max_rows=max_rows)
+        assert 5 <= max(rows) <= max_rows and max(rows) > 5
         for row in (r for group in groups for r in group):
             ids = torch.tensor([row.prompt_ids + row.response_ids])
             with torch.no_grad():
@@ -281,7 +292,7 @@ def test_sampler_works_in_eval_mode_and_restores_the_mode():
 def test_sampler_refuses_what_cannot_fit():
     with pytest.raises(lte.UserError, match="context"):
         draw(tiny_model("llama"), [[5] * 60])
-    with pytest.raises(lte.UserError, match="prompt of 0 tokens"):
+    with pytest.raises(lte.UserError, match="empty"):
         draw(tiny_model("llama"), [[]])
     assert draw(tiny_model("llama"), []) == []
 
@@ -445,7 +456,7 @@ def test_shuffled_hints_hold_another_problems_answers():
     groups = [
         group("1", "2", "3"),
         group("3", "4", "1"),
-        lte.Group(lte.Problem("?", "5"), [rollout()]),
+        group("5", "10/2"),  # a hedge that failed though it holds the gold
     ]
     lte.give_hints(groups, shuffled=False)
     assert [g.hint and g.hint.answers for g in groups] == [("2", "3"), ("4", "1"), None]
@@ -453,6 +464,20 @@ def test_shuffled_hints_hold_another_problems_answers():
     assert [g.hint and g.hint.answers for g in groups] == [("4",), ("2",), None], (
         "but never the gold"
     )
+
+
+def test_shuffled_hints_reach_the_extra_rollouts(policy):
+    hints = {}
+    for answers in ("own", "shuffled"):
+        config, generator = small_config(hint_answers=answers), torch.Generator().manual_seed(0)
+        groups = lte.sample_groups(policy, some_problems(12), config, generator)
+        for group in groups:
+            lte.grade(group.rollouts, group.problem, policy.tokenizer)
+            group.passed = sum(r.reward == 1 for r in group.rollouts)
+        lte.sample_again(policy, groups, config, generator)
+        hints[answers] = [g.hint.answers for g in groups if g.hint and g.hint.kind == "Hint"]
+    assert len(hints["own"]) > 2
+    assert not any(a == b for a, b in zip(hints["own"], hints["shuffled"], strict=True))
 
 
 def test_grpo_extra_and_lte_with_an_empty_hint_sample_the_same(policy, monkeypatch):
@@ -488,6 +513,10 @@ def test_choice_7_luffy_adds_the_solution_as_an_off_policy_response(policy):
     assert added.reward == 1 and added.off_policy and set(added.logprobs) == {0.0}
     assert added.prompt_ids == prompt and added.response_ids[-1] in policy.eos_ids
     assert policy.tokenizer.decode(added.response_ids[:-1]) == problem.solution
+    endless = dataclasses.replace(problem, solution="and " * 2000 + problem.solution)
+    group = lte.Group(endless, [lte.Rollout(prompt, [5, 1], [-1.0, -1.0])])
+    lte.add_solution(policy, group)
+    assert len(group.rollouts) == 1, "what does not fit the context stays out"
 
 
 # --------------------------------------------------------------------------------------------------
@@ -507,6 +536,48 @@ def test_gradient_does_not_depend_on_micro_batches_order_or_padding(kind, settin
         assert (whole - parts).abs().max() < 1e-6 * max(1, float(whole.abs().max()))
     shuffled = random.Random(1).sample(examples, len(examples))
     assert (whole - gradient(model, shuffled, **settings)).abs().max() < 1e-6
+
+
+@pytest.mark.parametrize("separate", [False, True])
+def test_gradient_equals_that_of_the_equations_written_out(separate):
+    """Row by row and token by token: prompts, EOS, temperature, clip, gamma, Z and Z', entropy."""
+    model, examples = tiny_model("gpt2"), random_examples()
+    flags = {"temperature": 0.7, "clip": 0.1, "gamma": 0.3, "entropy_coef": 0.05}
+    ours = gradient(model, examples, **flags, separate_normalisers=separate)
+    model.zero_grad(set_to_none=True)
+    tokens = {False: 0, True: 0}
+    for row, _ in examples:
+        tokens[row.off_policy] += len(row.response_ids)
+    every, objective = sum(tokens.values()), 0.0
+    for row, advantage in examples:
+        logits = model(input_ids=torch.tensor([row.prompt_ids + row.response_ids])).logits[0]
+        for t, (token, old) in enumerate(zip(row.response_ids, row.logprobs, strict=True)):
+            logp = (logits[len(row.prompt_ids) - 1 + t] / 0.7).log_softmax(-1)
+            r = (logp[token] - old).exp()
+            clipped = torch.minimum(r * advantage, r.clamp(0.9, 1.1) * advantage)
+            term = r / (r + 0.3) * advantage if row.off_policy else clipped
+            objective = objective + term / (tokens[row.off_policy] if separate else every)
+            objective = objective + 0.05 * -(logp.exp() * logp).sum() / every
+    (-objective).backward()
+    assert (ours - torch.cat([p.grad.flatten() for p in model.parameters()])).abs().max() < 2e-6
+
+
+def test_each_update_has_its_own_share_of_the_groups(policy, monkeypatch):
+    """Every rollout is trained on once, in as many optimizer steps as the setting says."""
+    seen, accumulate = [], lte.accumulate_gradients
+
+    def spy(model, examples, *args):
+        seen.append([id(e.rollout) for e in examples])
+        accumulate(model, examples, *args)
+
+    monkeypatch.setattr(lte, "accumulate_gradients", spy)
+    fresh = lte.load_policy(str(SMALL))
+    optimizer = torch.optim.AdamW(fresh.model.parameters(), lr=1e-3)
+    config = small_config(updates_per_step=3)
+    groups, _ = lte.train_step(fresh, optimizer, some_problems(20), config, step=1)
+    assert len(seen) == 3 and lte.optimizer_steps(optimizer) == 3
+    trained = [number for part in seen for number in part]
+    assert sorted(trained) == sorted(id(r) for g in groups for r in g.rollouts)
 
 
 def test_choice_3_normalisers():
@@ -607,7 +678,12 @@ def test_choice_5_ratio_is_1_on_the_first_update(policy):
     assert metrics["logprob_gap"] < 1e-5 and metrics["clip_fraction"] == 0
     assert metrics["ratio_on"] == pytest.approx(1, abs=1e-5)
     assert metrics["rescued"] and metrics["ratio_off"] < 0.99, "hinted ones are off-policy"
-    assert any(r.off_policy for g in groups for r in g.rollouts)
+    rescued = [g for g in groups if any(r.off_policy for r in g.rollouts)]
+    assert metrics["rescued"] == len(rescued) < metrics["none_pass"]
+    assert metrics["reward"] == pytest.approx(sum(g.passed for g in groups) / 8 / len(groups))
+    config = small_config(temperature=0.7)
+    _, metrics = lte.train_step(fresh, optimizer, some_problems(), config, step=2)
+    assert metrics["logprob_gap"] < 1e-5, "at any temperature"
 
 
 # --------------------------------------------------------------------------------------------------
@@ -761,10 +837,6 @@ def test_choice_9_resumed_run_equals_uninterrupted_one(tmp_path):
     few = ("--prompts-per-step", "9")
     assert run_main(tmp_path / "whole", "--steps", "4", *few) == 0
     assert run_main(tmp_path / "parts", "--steps", "2", *few) == 0
-    lines = (tmp_path / "parts" / "validation.jsonl").read_text().splitlines(keepends=True)
-    (tmp_path / "parts" / "validation.jsonl").write_text(
-        lines[0]
-    )  # of step 0; the other was the end
     assert lte.main(["--resume", str(tmp_path / "parts"), "--steps", "4"]) == 0
     assert same_run(tmp_path / "whole", tmp_path / "parts")
 
@@ -895,7 +967,7 @@ def test_three_unstable_updates_in_a_row_end_the_run(tmp_path, monkeypatch, caps
     loss = lte.mixed_policy_loss
     monkeypatch.setattr(lte, "mixed_policy_loss", lambda *a, **k: loss(*a, **k) * math.nan)
     assert run_main(tmp_path / "run", "--steps", "9") == 2
-    assert "not finite" in capsys.readouterr().err
+    assert "no finite gradient" in capsys.readouterr().err
     assert [m["skipped_updates"] for m in read_log(tmp_path / "run", "metrics.jsonl")] == [1, 1, 1]
     assert list((tmp_path / "run" / "checkpoint").glob("step-000003.pt"))
 
@@ -936,7 +1008,26 @@ def test_a_model_folder_cannot_run_code(tmp_path, policy, capsys):
     (tmp_path / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').write('code')")
     with pytest.raises(lte.UserError):
         lte.load_policy(str(tmp_path))
-    assert not (tmp_path / "ran").exists()
+    (tmp_path / "recipe.json").write_text('{"trust_remote_code": true}')
+    (tmp_path / "train.jsonl").write_text((SMALL / "train.jsonl").read_text())
+    assert lte.main(["--model", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    assert "recipe" in capsys.readouterr().err and not (tmp_path / "ran").exists()
+
+
+def test_torn_checkpoint_falls_back_to_the_one_before(tmp_path, undisturbed, capsys):
+    shutil.copytree(undisturbed, tmp_path / "torn")
+    newest = max((tmp_path / "torn" / "checkpoint").glob("step-*.pt"))
+    newest.write_bytes(newest.read_bytes()[:1000])
+    assert resumes_to_the_same_end(tmp_path / "torn", undisturbed)
+    assert "can't be used" in capsys.readouterr().out
+
+
+def test_settings_of_the_optimizer(tmp_path):
+    """AdamW's first step is lr for every weight with a gradient, and there is no weight decay."""
+    assert run_main(tmp_path / "run", "--lr", "1e-5", "--steps", "1") == 0
+    before, after = lte.load_policy(str(SMALL)).model.state_dict(), weights(tmp_path / "run")
+    moved = torch.cat([(after[name] - before[name]).abs().flatten() for name in before])
+    assert 0.9e-5 < moved.max() < 1.05e-5 and (moved > 0.9e-5).float().mean() > 0.5
 
 
 @pytest.mark.parametrize("flags", [["--method", "grpo"], ["--method", "grpo-extra"], ["--method", "luffy"],
@@ -962,8 +1053,13 @@ def broken_inputs(folder: Path) -> dict[str, tuple[list, str]]:
         "list": "[1, 2]\n",
         "long": json.dumps({"problem": "1 + " * 5000 + "1", "answer": "2"}) + "\n",
     }
+    files["nan"] = '{"problem": "1+1", "answer": NaN}\n'
+    files["hollow"] = '{"problem": "1+1", "answer": "so #### "}\n'
+    files["plain"] = '{"problem": "1+1", "answer": "2"}\n'
     for name, text in files.items():
         (folder / f"{name}.jsonl").write_text(text)
+    shutil.copytree(SMALL, folder / "torn")
+    (folder / "torn" / "model.safetensors").write_bytes(b"junk")
     model = ["--model", SMALL]
     return {
         "missing model": (["--model", folder / "nowhere"], "nowhere"),
@@ -979,6 +1075,16 @@ def broken_inputs(folder: Path) -> dict[str, tuple[list, str]]:
         "unknown flag": ([*model, "--nonsense", "1"], "--nonsense"),
         "no number": ([*model, "--lr", "fast"], "--lr"),
         "not a number": ([*model, "--lr", "nan"], "--lr"),
+        "no way to rescue": ([*model, "--keep-failed", "8", "--group-size", "8"], "--keep-failed"),
+        "answer is no number": ([*model, "--data", folder / "nan.jsonl"], "line 1 has no answer"),
+        "answer is empty": ([*model, "--data", folder / "hollow.jsonl"], "line 1 has no answer"),
+        "folder as data": ([*model, "--data", folder], "no file"),
+        "binary data": ([*model, "--data", SMALL / "model.safetensors"], "can't read"),
+        "no solutions": (
+            [*model, "--method", "luffy", "--data", folder / "plain.jsonl"],
+            "solution",
+        ),
+        "torn weights": (["--model", folder / "torn", "--data", SMALL / "train.jsonl"], "torn"),
         "temperature 0": ([*model, "--temperature", "0"], "--temperature"),
         "no run": (["--resume", folder / "nowhere"], "nowhere"),
     }
@@ -994,6 +1100,25 @@ def test_bad_input_gets_one_line_and_status_2(tmp_path, capsys):
         assert not (tmp_path / "out").exists(), "nothing is left behind"
 
 
+@pytest.mark.parametrize(
+    "recipe",
+    ['{"learning_rat": 1}', '{"lr": "fast"}', '{"steps": 1.9}', '{"out": "x"}', "[1]", "{"],
+)
+def test_broken_recipe_is_reported(tmp_path, recipe, capsys):
+    (tmp_path / "recipe.json").write_text(recipe)
+    assert lte.main(["--model", str(tmp_path)]) == 2
+    error = capsys.readouterr().err
+    assert "recipe.json" in error and error.count("\n") == 1
+
+
+def test_foreign_folder_is_left_alone(tmp_path, capsys):
+    (tmp_path / "final").mkdir()
+    (tmp_path / "final" / "thesis.txt").write_text("years of work")
+    assert run_main(tmp_path) == 2
+    assert (tmp_path / "final" / "thesis.txt").exists()
+    assert "--out" in capsys.readouterr().err
+
+
 def test_folder_of_another_run_is_left_alone(finished, capsys):
     before = (finished / "metrics.jsonl").read_text()
     assert run_main(finished) == 2
@@ -1006,10 +1131,334 @@ def test_resume_refuses_settings_that_matter(finished, capsys):
     assert "--lr" in capsys.readouterr().err
 
 
-def test_broken_recipe_is_reported(tmp_path, capsys):
-    (tmp_path / "recipe.json").write_text('{"learning_rat": 1}')
-    assert lte.main(["--model", str(tmp_path)]) == 2
-    assert "learning_rat" in capsys.readouterr().err
+# --------------------------------------------------------------------------------------------------
+# verify.py: each rule of judgement with its cases, then properties and hostile input
+
+
+# gold == equal ; equal != different ; different
+RULES = r"""
+rule 1 exact values
+3/4 == \frac{3}{4} ; \frac34 ; \dfrac{6}{8} ; 0.75 ; .75 ; 0.750 != 4/3 ; 0.7
+3 == 3.0 ; 03 ; 3. ; +3 ; \frac{9}{3} != 3.0001 ; -3 ; 33
+\frac{1}{3} == 0.\overline{3} ; 0.\bar{3} ; 2/6 != 0.333 ; 0.3333333333333333
+\pi == pi ; π ; \frac{2\pi}{2} != 3.1416 ; 22/7
+100000 == 1e5 ; 10^5 ; 1 \times 10^{5} != 100001 ; 99999.9
+2.55 \times 10^{-10} == 2.55e-10 ; 2.55E-10 ; 2.55*10^-10 ; 2.55·10⁻¹⁰ != 2.55
+033 == 33 ; 33.0 != 3 ; 303
+rule 2 hedges
+5 == 2 + 3 = 5 != 3 or 5 ; 5, 6 ; \{5\} ; \{5,6\} ; x > 5 ; x \ge 5 ; [5,5]
+5 != \pm 5 ; 3 = 5 ; x = 3 = 5 ; 5 \text{ or } 6 ; between 4 and 5 ; 5 to 6
+5 != not 5 ; at least 5 ; 5 or more ; 5 more ; 5 \pm 1 ; x \ne 5 ; (5, 6)
+rule 4 units
+5 == 5 cm ; 5\text{ cm}^2 ; 5\,\mathrm{m/s} ; 5 apples ; \$5 ; $5 ; 5 m != cm
+5 == 5^\circ ; 5° ; 5 degrees ; 5 square units ; €5 != 5x ; 5 million ; 5 + cm
+5 cm == 5\text{ cm} ; 5 centimeters ; 5 != 5 m ; 50 mm ; cm ; 5 inches
+\$18.90 == 18.9 ; $18.90 != 18.9 cents ; 189
+15\mbox{ cm}^2 == 15 ; 15 square centimeters != 225 ; 15 m^2
+6m == 6 m != 6 ; m
+3000000 == 3 million != 3
+rule 5 thousands
+1234 == 1,234 ; 1{,}234 ; 1,\!234 ; 1\!,\!234 != 1, 234 ; 12,34
+1234567 == 1,234,567 ; \$1,234,567 != 1,234,56 ; 1.234.567
+3.14 != 3,14
+(2,251,252) == (2, 251, 252) != 2251252 ; (2, 251252)
+rule 6 percent
+50\% == 50% ; 50 percent ; 50 per cent != 0.005 ; 5\% ; 50 cm
+20 != 0.2
+rule 7 mixed numbers
+7/2 == 3\frac{1}{2} ; 3\frac12 ; 3 1/2 ; 3½ != 31/2 ; 3-1/2 ; 3\cdot\frac12
+-7/2 == -3\frac12 ; -3 1/2 != -5/2
+15 != 1 5 ; 3\ 5
+rule 8 equations
+5 == x = 5 ; 5 = x ; P(A) = 5 ; f(x)=5 ; AB = 5 ; m_{\max} = 5 != x^2 = 5 ; 2x = 5
+r = 3 == 3 ; r=3 != r^2 = 3 ; r^2 = 9 ; 9
+x = 5 == 5 ; 5 = x != y = 5 ; x = 6
+y = 2x + 3 == 2x - y + 3 = 0 ; y - 2x = 3 ; 2y = 4x + 6 != y = 3x + 2 ; x = 2y + 3
+x^2 + y^2 = 25 == 25 = x^2 + y^2 ; x^2 + y^2 - 25 = 0 != x^2 + y^2 = 5 ; 25
+f(x) = 2x == 2x != f(x) = x ; 2
+rule 9 tuples, sets, intervals
+(3, \frac{\pi}{2}) == \left(3, \pi/2\right) != (\pi/2, 3) ; 3, \pi/2 ; (3, \pi/2, 0)
+1, -2 == -2, 1 ; -2 and 1 ; x = 1 \text{ or } x = -2 ; \{1, -2\} != 1 ; (1,-2) ; 1, 2
+1 \pm \sqrt{19} == 1+\sqrt{19}, 1-\sqrt{19} ; x = 1 \pm \sqrt{19} != 1+\sqrt{19}
+(1,1), (3,2) == (3,2) and (1,1) != (1,1), (2,3) ; 1,1,3,2 ; (1,1)
+(3,4] == 3 < x \le 4 ; x \in (3,4] ; 4 \ge x > 3 != (3,4) ; [3,4] ; [3,4) ; (4,3]
+(2,\infty) == x > 2 ; 2 < x != [2,\infty) ; x < 2 ; (-\infty,2) ; 2
+(-\infty,2) \cup (3,\infty) == (3,\infty)\cup(-\infty,2) ; x<2 or x>3 != (2,3) ; x<2
+(2,3) == 2 < x < 3 != x > 2 or x < 3 ; x > 2 and x < 4 ; [2,3]
+rule 10 radicals, pi, i
+2\sqrt{3} == \sqrt{12} ; 2√3 ; 2*sqrt(3) ; \frac{6}{\sqrt3} != 3\sqrt2 ; 3.4641016
+\frac{1}{\sqrt{3}} == \frac{\sqrt{3}}{3} ; \sqrt{1/3} ; 3^{-1/2} != \sqrt3 ; 0.577
+\frac{3+\sqrt5}{2} == \frac32+\frac{\sqrt5}{2} ; \frac{2}{3-\sqrt5} != \frac{3-\sqrt5}{2}
+5\sqrt[3]{4} == \sqrt[3]{500} ; 5 * 2^{2/3} != 10
+-\frac{\pi}{6} == -\pi/6 ; -\frac16\pi != \frac{\pi}{6} ; -30^\circ
+6 + 9i == 9i + 6 ; 3(2+3i) != 6 - 9i ; 9 + 6i ; 15i
+1+\sqrt{3}i == 1+\sqrt{-3} != 1-\sqrt3 i
+rule 11 formulas
+2k+2 == 2(k+1) ; 2 + 2k != 2K+2 ; 2k+1
+\frac{1}{2n+2} == \frac{1}{2(n+1)} != \frac{1}{2n}+2
+p - q == -(q-p) ; -q+p != q-p ; P-q
+2^{n+1} == 2 \cdot 2^n != 2^n + 1 ; 2n+1
+c x^{-2}-\frac{\cos(2x)}{2x^2} == \frac{2c - \cos 2x}{2x^2} != c - \cos 2x
+\frac{e^{at}-e^{-at}}{2a} == \frac{1}{2a}(\exp(at) - \exp(-at)) != \frac{e^{at}}{a}
+I(0) e^{-\frac{t}{RC}} == I(0)e^{-t/(RC)} != 0 ; I(0)
+\binom{2n}{n} == {2n \choose n} != \binom{n}{2n}
+rule 12 matrices, bases, ratios, text
+\begin{pmatrix}1&2\\3&4\end{pmatrix} == \left[\begin{array}{cc}1&2\\3&\frac82\end{array}\right]
+\begin{pmatrix}1&2\\3&4\end{pmatrix} != \begin{pmatrix} 1 & 3 \\ 2 & 4 \end{pmatrix}
+\begin{pmatrix}1&2\\3&4\end{pmatrix} != 1,2,3,4
+12_8 == 12_{8} ; (12)_8 ; 12 base 8 != 12 ; 12_9 ; 10
+1:2 == 1 : 2 ; 2:4 != 2:1 ; 1,2
+\text{Evelyn} == Evelyn ; evelyn != Navin ; Evelyn or Navin
+east == East != seat ; west
+\text{(C)} == C ; (C) ; C. ; \textbf{(C)} ; (C) 12 != D ; A or C ; (C) or (D)
+\text{(C)} != (A), (B), (C), (D), (E) ; ABCDE
+rule 13 anything else
+t(0,4] == t(0,4] ; $t(0,4]$ != (0,4]
+np.arcsin(10/13) == np.arcsin(10/13). != arcsin(10/13)
+0/0 == 0/0 != 0 ; 1 ; 1/0
+"""
+
+
+def read_cases(table: str) -> list[tuple[str, str, bool]]:
+    """(answer, gold, verdict) for each answer in the table above."""
+    cases = []
+    for line in table.strip().splitlines():
+        if not line.startswith("rule "):
+            gold, *groups = re.split(r" (?===|!=)", line)
+            for group in groups:
+                cases += [(answer, gold, group[0] == "=") for answer in group[3:].split(" ; ")]
+    return cases
+
+
+@pytest.mark.parametrize("answer, gold, verdict", read_cases(RULES))
+def test_rule_of_judgement(answer, gold, verdict):
+    assert is_equivalent(answer, gold) is verdict
+    assert is_equivalent(gold, answer) is verdict
+    assert is_correct(rf"So we get $\boxed{{{answer}}}$.", gold) is verdict
+
+
+@pytest.mark.parametrize(
+    "response, answer",
+    [
+        (r"First \boxed{3}, and therefore the sum is \boxed{\frac{1}{2}}.", r"\frac{1}{2}"),
+        (r"\boxed{3} or \boxed{5}", "3, 5"),  # side by side: a hedge
+        (r"$\boxed{1}$ $\boxed{2}$, $\boxed{3}$", "1, 2, 3"),
+        (r"\[\boxed{5}\] \boxed{5}", "5"),
+        (r"The answer is 5, that is \boxed{5", None),  # it breaks off
+        ("The final answer is $5$. I hope it is correct.", "$5$"),
+        ("**Answer:** 5", "5"),
+        ("The answer is **5**.", "5"),
+        ("The answer is\n$$\n42\n$$", "42"),
+        ("3 + 4 = 7\n#### 7", "7"),
+        ("#### Step 2: add\nThe total is 7.", "7"),
+        ("<answer>5</answer>", "5"),
+        ("<answer>5", None),
+        ("The answer is 5 because 2 + 3 = 5.", "5"),
+        ("The answer is not 5.", None),
+        ("The answer isn't 5, it is 7.", "7"),
+        ("The answer is", None),
+        ("She sold 48 + 24 = 72 clips, so it costs $1,234.50.", "1,234.50"),
+        ("Hence $x = 2\\sqrt{3}$.", r"x = 2\sqrt{3}"),
+        ("12 * 3 = 36, and 36 +", None),
+        ("I don't know.", None),
+        ("3 or 5", "3 or 5"),
+        (r"<think>\boxed{3}</think> The answer is 5.", "5"),
+        (r"<think>Is it \boxed{3}?</think>", "3"),
+        ("<think>It may be 3", None),
+        ("", None),
+    ],
+)
+def test_extraction(response, answer):
+    assert extract_answer(response) == answer
+
+
+GOLDS = [
+    *[
+        "42",
+        "-7",
+        "27.0",
+        "033",
+        "0.15",
+        "3e6",
+        "2.55e-10",
+        "1,234",
+        r"10,\!080",
+        r"\frac43",
+        "-1./3",
+    ],
+    *[
+        r"1\frac{4}{5}",
+        r"11\sqrt2",
+        r"\frac{20000}{\pi}",
+        r"18+2\pi",
+        "1+274i",
+        r"\text{(E)}",
+        r"\$36",
+    ],
+    *[
+        r"90^\circ",
+        r"5.4 \text{ cents}",
+        r"\frac{270}7\text{ degrees}",
+        "62.5%",
+        "52_8",
+        "p - q",
+        "x=5",
+    ],
+    *[
+        "(6,31,-1)",
+        "3, 5, 7",
+        r"$(2,4)$",
+        r"\{1\pm\sqrt{5},-2\}",
+        r"x \in [-2,7]",
+        r"$k \geqslant 2$",
+    ],
+    *[r"(-\infty, 2) \cup (3, \infty)", r"$(-\infty, 0) \cup\{1\}$.", "y = 2x + 3", r"\cot x"],
+    *[
+        r"\begin{pmatrix} -1/3 \\ 2/3 \end{pmatrix}",
+        r"\sqrt{4 \pi G \rho_{0} r_{0}^{2}}",
+        "$221,$8$",
+    ],
+    *[
+        r"$m n-\lfloor m / 2\rfloor$",
+        r"(1 - 3e^{-2t}) u(t)",
+        r"\frac{d x}{d t}=k x-a",
+        "MR=SRMC",
+        "m",
+    ],
+]
+
+
+def test_every_gold_equals_itself_and_no_other():
+    for gold in GOLDS:
+        assert is_equivalent(gold, gold) and is_correct(gold, gold)
+        assert is_correct(rf"Thus $\boxed{{{gold}}}$.", gold)
+        assert is_correct(f"The answer is {gold}.", gold)
+    assert not any(is_equivalent(a, b) for a, b in itertools.combinations(GOLDS, 2))
+
+
+def test_a_changed_digit_or_sign_is_noticed():
+    rng = random.Random(0)
+    for gold in GOLDS:
+        places = [i for i, char in enumerate(gold) if char in "123456789"]
+        for i in rng.sample(places, min(3, len(places))):
+            changed = gold[:i] + str(int(gold[i]) % 9 + 1) + gold[i + 1 :]
+            assert not is_equivalent(changed, gold), (changed, gold)
+
+
+FRAGMENTS = (
+    r"\frac \sqrt { } ( ) [ ] \{ \} 1 2.5 x y + - ^ _ / * , \pi i \infty = < \le \pm \cup \in | !"
+)
+FRAGMENTS = [
+    *FRAGMENTS.split(),
+    " or ",
+    "\\begin{pmatrix}",
+    "\\end{pmatrix}",
+    "&",
+    "\\\\",
+    "$",
+    " cm",
+    '"',
+]
+
+
+def random_answers(rng: random.Random, number: int) -> list[str]:
+    """Half of them fragments of LaTeX, the other half any characters, lone surrogates included."""
+    latex = ["".join(rng.choices(FRAGMENTS, k=rng.randint(1, 20))) for _ in range(number // 2)]
+    return latex + [
+        "".join(map(chr, rng.choices(range(0x110000), k=9))) for _ in range(number // 2)
+    ]
+
+
+def test_symmetric_reflexive_and_never_raises():
+    rng = random.Random(1)
+    answers = random_answers(rng, 1000) + GOLDS
+    for a in answers:
+        b = rng.choice(answers)
+        assert is_equivalent(a, b) == is_equivalent(b, a), (a, b)
+        assert is_equivalent(a, a) == bool(a.strip()), a
+        is_correct(a, b)
+        extract_answer(a + rng.choice(["", "\\boxed{", "the answer is", "####", "</think>"]) + b)
+
+
+HOSTILE = [
+    *[
+        "1e999999999",
+        "9^{9^{9^9}}",
+        "0/0",
+        "1/0",
+        "0^0",
+        r"\frac{\infty}{\infty}",
+        "100000000!",
+        "200!" * 99,
+    ],
+    *[
+        "1" * 10**6,
+        r"\frac{1}{" * 10**4,
+        "(" * 10**4,
+        "{" * 300 + "5" + "}" * 290,
+        "٣",
+        "５",
+        "1_000",
+        "x=" * 200,
+    ],
+    *["inf", "nan", "True", "__import__('os')", "\ud800", "\x00", r"\pm1" * 100, "(x+1)^{20}" * 50],
+    *[
+        "10^{400}" * 70,
+        "+".join(f"1/({n}+x)" for n in range(60)),
+        r"\sqrt{" * 90 + "2" + "}" * 90,
+        "1," * 250,
+    ],
+]
+
+
+@pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text[:20]))
+def test_hostile_answers_are_wrong_and_fast(text):
+    start = time.perf_counter()
+    for gold in ("5", "x+1", r"\frac12", "0", "3"):
+        assert not is_equivalent(text, gold) and not is_equivalent(gold, text)
+        assert not is_correct(rf"\boxed{{{text}}}", gold)
+    assert time.perf_counter() - start < 5
+
+
+@pytest.mark.parametrize(
+    "unit",
+    [
+        r"\boxed{",
+        "\\",
+        ".",
+        "the answer is ",
+        r"\left\right",
+        "7",
+        "\n",
+        "####",
+        "<answer>",
+        "</think>",
+        "$",
+    ],
+)
+def test_ten_megabytes(unit):
+    text = unit * (10**7 // len(unit))
+    start = time.perf_counter()
+    extract_answer(text)
+    assert not is_correct(text, "5") and not is_equivalent(text, "5")
+    assert is_correct(text + r"\boxed{5}" * (unit != r"\boxed{"), "5") == (unit != r"\boxed{")
+    assert time.perf_counter() - start < 10
+
+
+def test_blank_answers_are_wrong():
+    assert not is_equivalent("", "") and not is_equivalent(" ", " \n")
+    assert not is_correct(r"\boxed{}", "") and not is_correct("", "")
+
+
+def test_pass_at_k():
+    for n in range(1, 7):
+        for c, k in itertools.product(range(n + 1), range(1, n + 1)):
+            draws = list(itertools.combinations([i < c for i in range(n)], k))
+            assert pass_at_k(n, c, k) == pytest.approx(sum(map(any, draws)) / len(draws))
+    assert pass_at_k(1000, 1, 1) == pytest.approx(0.001)
+    for nonsense in ((0, 0, 1), (4, 5, 1), (4, -1, 1), (4, 2, 0), (4, 2, 5)):
+        with pytest.raises(ValueError):
+            pass_at_k(*nonsense)
 
 
 # --------------------------------------------------------------------------------------------------
@@ -1053,7 +1502,11 @@ def test_eval_compares_runs(finished, tmp_path, capsys):
 
 
 def test_eval_bad_input(capsys, tmp_path):
+    data = str(tmp_path / "mine.jsonl")
+    shutil.copy(SMALL / "valid.jsonl", data)
     for flags in ([], ["--model", str(SMALL), "--data", str(tmp_path / "no.jsonl")],
+                  ["--model", str(SMALL), "--data", data, "--out", str(tmp_path)],
+                  ["--model", str(SMALL), "--data", data, "--samples", "0"],
                   ["--model", str(SMALL), "--data", str(SMALL / "valid.jsonl"), "--k", "99"]):  # fmt: skip
         assert evaluation.main(flags) == 2
         assert capsys.readouterr().err.count("\n") == 1
@@ -1077,6 +1530,12 @@ def test_small_model_is_an_ordinary_checkpoint(policy):
     texts = [p.problem for problems in files.values() for p in problems]
     assert len(set(texts)) == len(texts)
     assert sum(p.numel() for p in policy.model.parameters()) < 2e6
+
+
+def test_small_model_was_taught_the_wording_of_hints():
+    make = (SMALL / "make.py").read_text()
+    for sentence in (lte.INSTRUCTION, lte.KNOWN_WRONG, lte.CONCISE, lte.SILENT):
+        assert json.dumps(sentence) in make
 
 
 def test_import_directions():
@@ -1109,7 +1568,7 @@ def test_import_directions():
 def test_readme_names_functions_that_exist():
     """Every `module.function` link of the README, and every flag it mentions."""
     readme = (HERE / "README.md").read_text()
-    named = re.findall(r"`(lte|verify|evaluation)\.([a-zA-Z_]+)`", readme)
+    named = re.findall(r"`(lte|verify|evaluation)\.((?!py\b)[a-zA-Z_]+)`", readme)
     modules = {"lte": lte, "verify": verify, "evaluation": evaluation}
     assert len(named) > 10
     for module, name in named:

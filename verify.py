@@ -7,11 +7,9 @@
 
 A wrong answer that is accepted teaches the policy a trick; a right one that is missed only wastes a
 rollout. So every verdict is exact, and what can't be read is compared as a string, never guessed.
-A verdict is reached in one pass: extract -> normalise -> parse into an exact form -> compare.
-
-There are two forms. A Quotient of polynomials with rational coefficients serves all numbers and
-formulas; its atoms are letters, pi, i, roots of primes and opaque terms such as sin(2x). A Group
-holds other forms: a tuple, interval, set, union, ratio, matrix, text or equation.
+One pass leads to it: extract -> normalise -> parse into an exact form -> compare. A form is a
+Quotient of polynomials over letters, pi, i, roots of primes and opaque terms such as sin(2x), or a
+Group of forms: a tuple, interval, set, union, ratio, matrix or equation.
 
 The rules of judgement, quoted by number where they are applied:
  1. Values are exact: 6/8 is 3/4 and 3.0 is 3, but 0.333 is not 1/3.
@@ -37,13 +35,12 @@ import math
 import re
 from fractions import Fraction
 from functools import lru_cache
-from itertools import pairwise, product
+from itertools import chain, pairwise, product
 from typing import NamedTuple
 
 # Beyond these bounds only equal strings count, so that no input takes more than milliseconds.
 MAX_CHARS = 600  # of an answer
 MAX_TAIL = 10_000  # of a response: what is stated further from its end is no final answer
-MAX_DEPTH = 40  # of expressions within each other
 MAX_TERMS = 40  # of a polynomial or a list
 MAX_POWER = 12  # of a sum
 MAX_BITS = 4096  # of a number
@@ -70,29 +67,30 @@ def pass_at_k(n: int, c: int, k: int) -> float:
 
 # ---- extract -------------------------------------------------------------------------------------
 
-_BRACE = re.compile(r"\\boxed\s*\{|\\.|[{}]", re.DOTALL)
+_BRACES = ""  # a text whose braces match
+for _ in range(20):
+    _BRACES = rf"(?:[^{{}}\\]|\\.|\{{{_BRACES}\}})*+"
+_BOX = re.compile(rf"\\boxed\s*\{{({_BRACES})\}}", re.DOTALL)
 _SIDE_BY_SIDE = re.compile(  # what may stand between two boxes that are offered at once
     r"(?:[\s,;.$&/|()*~]|\\[()\[\],;:! ]|\\q?quad|\\text\s*\{\s*(?:and|or),?\s*\}|[A-Za-z]\s*="
     r"|\b(?:and|or|also|either|maybe|perhaps|possibly|alternatively)\b){0,80}"
 )
-_BOLD = re.compile(r"(?<![\w)])\*\*|\*\*(?![\w(])")
 _PHRASE = re.compile(
     r"<answer>|####|\b(?:answer|ans)(?:\s+(?:to|of|for)\s[^.\n]{0,60}?)?\s*"
     r"(?:\b(?:is|are|was|(?:would|will|must|should) be|equals)\b|[:=])"
     r"(?:[\s:=]|\b(?:therefore|thus|simply|just|exactly|equal to|given by)\b)*",
     re.IGNORECASE,
 )
-_DISPLAY = re.compile(r"\$\$(.+?)\$\$|\\\[(.+?)\\\]", re.DOTALL)
+_NO_ANSWER = re.compile(r"(?:not|never)\b|#|[A-Z][^\n]*:[^\n]*\n")  # 'is not', '##### Step 2: ...'
+_DISPLAY = re.compile(r"(?:\$\$|\\\[)(.+?)(?:\$\$|\\\])", re.DOTALL)
 _CLAUSE_END = re.compile(r"\n|</|\.(?=\$*(?:\s|$))|,?\s(?:because|since|as|which|so|of)\s")
-_SENTENCE = re.compile(r"(?<![\\A-Za-z{])(?!(?:and|or)\b)[A-Za-z]{2,}(?::|\s+[$A-Za-z\\(])")
 _NEGATION = re.compile(r"(?:\b(?:not|never|cannot)\b|n't)[^.,;\n]{0,30}?[0-9][0-9.,/]*")
 _BROKEN_OFF = re.compile(
     r"(?:[-=+*/^_({\[,:<>]|\b(?:is|are|equals|the|and|or|so|of|we|to|by|then|that|gives?|get))$"
 )
-_FORMULA = re.compile(r"\$([^$]+)\$|\\\(((?:[^\\]|\\[^()])*)\\\)")
-_NUMBER = re.compile(
-    r"(?:(?<![\w)}])[-\u2212])?(?:\\[dt]?frac\{[0-9]+\}\{[0-9]+\}|(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])"
-    r"|[0-9]+)(?:\.[0-9]+)?(?:/[0-9]+)?%?|\.[0-9]+)"
+_LAST = re.compile(  # a formula, or a number
+    r"\$[^$]+\$|\\\((?:[^\\]|\\[^()])*\\\)|(?:(?<![\w)}])[-\u2212])?(?:\\[dt]?frac\{[0-9]+\}"
+    r"\{[0-9]+\}|(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]+)?(?:/[0-9]+)?%?|\.[0-9]+)"
 )
 
 
@@ -105,34 +103,23 @@ def extract_answer(response: str) -> str | None:
     thinking, closed, final = response.rpartition("</think>")
     if not closed and "<think>" in response:
         thinking, final = response, ""
-    if not final.strip():
-        return _boxed(thinking)
-    if "\\boxed" in final:
-        return _boxed(final)
-    return _stated(_BOLD.sub("", final.strip()[-MAX_TAIL:]).strip())
+    if "\\boxed" in final or not final.strip():
+        return _boxed(final.strip() and final or thinking)
+    return _stated(re.sub(r"(?<![\w)])\*\*|\*\*(?![\w(])", "", final.strip()[-MAX_TAIL:]).strip())
 
 
 def _boxed(text: str) -> str | None:
     """The content of the last box; of boxes side by side, all their contents as a list (rule 2)."""
     last = text.rfind("\\boxed")
-    start = text.find("\\boxed", max(0, last - 3 * MAX_CHARS))
-    boxes: list[tuple[int, int, int]] = []  # start, start of the content, end: outermost boxes
-    opened: list[tuple[int, int]] = []
-    for brace in _BRACE.finditer(text, start, last + 3 * MAX_CHARS) if last >= 0 else ():
-        if brace[0] == "{" or len(brace[0]) > 2:
-            opened.append(brace.span())
-        elif brace[0] == "}" and opened:
-            begin, inside = opened.pop()
-            if inside - begin > 1:
-                boxes = [box for box in boxes if box[0] < begin]
-                boxes.append((begin, inside, brace.start()))
-    if not boxes or boxes[-1][2] < last:
+    window = max(0, last - 3 * MAX_CHARS), last + 3 * MAX_CHARS
+    boxes = list(_BOX.finditer(text, *window)) if last >= 0 else []
+    if not boxes or boxes[-1].end() <= last:
         return None  # rule 3: there is none, or the last one does not close
-    contents = [text[boxes[-1][1] : boxes[-1][2]].strip()]
-    for (begin, _, _), (_, inside, end) in pairwise(reversed(boxes)):
-        if not _SIDE_BY_SIDE.fullmatch(text, end + 1, begin):
+    contents = [boxes[-1][1].strip()]
+    for after, before in pairwise(reversed(boxes)):
+        if not _SIDE_BY_SIDE.fullmatch(text, before.end(), after.start()):
             break  # an intermediate result, with words of its own
-        contents.insert(0, text[inside:end].strip())
+        contents.insert(0, before[1].strip())
     return ", ".join(dict.fromkeys(contents))
 
 
@@ -143,137 +130,149 @@ def _stated(tail: str) -> str | None:
         if phrase[0].startswith("<"):
             answer, closed, _ = rest.partition("</answer>")
             return answer.strip() if closed else None
-        heading = phrase[0] == "####" and re.match(r"#|[A-Za-z][^\n]*\n", rest)
-        if heading or re.match(r"(?:not|never)\b", rest):
-            continue
-        if display := _DISPLAY.match(rest):
-            return (display[1] or display[2]).strip()
-        return _CLAUSE_END.split(rest, maxsplit=1)[0].strip("*_` \t") or None
-    if len(tail) <= MAX_CHARS and "\n" not in tail and not _SENTENCE.search(tail):
-        form = _read(tail)[1]
-        if form is not None and _kind(form) != "text":
-            return tail  # the response is nothing but an answer
+        if not _NO_ANSWER.match(rest):
+            display = _DISPLAY.match(rest)
+            rest = display[1] if display else _CLAUSE_END.split(rest, maxsplit=1)[0]
+            return rest.strip("*_` \t\n") or None
+    if len(tail) <= MAX_CHARS and "\n" not in tail:
+        text = _normalise(tail)
+        if '"' not in text and _parse(text).kind != "text":
+            return tail  # the response is nothing but an answer: it holds no words
     tail = _NEGATION.sub(" ", tail).strip()
-    numbers = list(_NUMBER.finditer(tail))
-    if not numbers or _BROKEN_OFF.search(tail):
+    found = list(_LAST.finditer(tail))
+    if not found or _BROKEN_OFF.search(tail):
         return None
-    number = numbers[-1]
-    for formula in _FORMULA.finditer(tail):
-        if formula.start() < number.start() < formula.end():
-            return (formula[1] or formula[2]).strip()
-    part = tail[: number.start()].rstrip().endswith(("^", "_", "{", "(", "\\"))
-    return None if part or tail[number.end() :].startswith(("}", "^", "_", "(")) else number[0]
+    before, after = tail[: found[-1].start()].rstrip(), tail[found[-1].end() :]
+    part = before.endswith(("^", "_", "{", "(", "\\")) or after.startswith(("}", "^", "_", "("))
+    return None if part else found[-1][0].strip("$")
 
 
 # ---- normalise -----------------------------------------------------------------------------------
 
 
-def _table(pairs: str) -> dict[str, str]:
-    """'a 1 b 2' -> {'a': '1', 'b': '2'}."""
-    return dict(re.findall(r"(\S+) (\S+)", pairs))
+def _table(*rows: str) -> dict[str, str]:
+    """'a b c' stands for b -> a and c -> a."""
+    return {word: row.split()[0] for row in rows for word in row.split()[1:]}
 
 
-_SYMBOLS = _table(
-    r"cdot * times * ast * div / pm ± mp ± cup ∪ in ∈ le ≤ leq ≤ leqslant ≤ lt < ge ≥ geq ≥"
-    r" geqslant ≥ gt > ne ≠ neq ≠ approx ≈ infty ∞ lvert | rvert | vert | lfloor ⌊ rfloor ⌋ lceil ⌈"
-    r" rceil ⌉ langle ( rangle ) emptyset \{\} varnothing \{\} dfrac \frac tfrac \frac cfrac \frac"
-    r" lor or land and degree ° circ ° colon :"
+# fmt: off
+_SPELLINGS = _table(  # of commands and characters
+    "* cdot times ast × · ⋅", "/ div ÷", "- − –", "± pm mp", "∪ cup", "= in ∈", "< lt", "> gt",
+    "≤ le leq leqslant ⩽", "≥ ge geq geqslant ⩾", "≠ ne neq", "≈ approx", "∞ infty", ": colon",
+    "| lvert rvert vert", "⌊ lfloor", "⌋ rfloor", "⌈ lceil", "⌉ rceil", "( langle", ") rangle",
+    r"\{\} emptyset varnothing ∅", r"\frac dfrac tfrac cfrac over", r"\binom dbinom choose",
+    "or lor", "; land", "° degree circ", r"{\pi} π", "' ′ ’", '"€" €', '"£" £',
+    r"\frac12 ½", r"\frac14 ¼", r"\frac34 ¾",
+    *(f"^{{{digit}}} {high}" for digit, high in zip("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹", strict=True)),
 )
-_UNICODE = str.maketrans(
-    _table(r"− - – - × * · * ⋅ * ÷ / ∅ \{\} ½ \frac12 ¼ \frac14 ¾ \frac34 ′ ' ’ '")
+_WORDS = _table(
+    "h h hour hr", "lb lb pound", "in in inch inche", "ft ft foot feet", "m m meter", "g g gram",
+    "cm cm centimeter", "mm mm millimeter", "km km kilometer", "kg kg kilogram", "s s sec second",
+    "min min minute", "USD dollar usd", "€ euro", "° degree", "% percent", "*10^{2} hundred",
+    "*10^{3} thousand", "*10^{6} million", "*10^{9} billion", "*12 dozen", ", or", "; and", "no no",
+    "so so", "we we", "is is",
 )
-_SUPERSCRIPTS = str.maketrans("⁰¹²³⁴⁵⁶⁷⁸⁹⁻", "0123456789-")
+# fmt: on
+_FUNCTION = re.compile(r"\\((?:arc)?(?:sin|cos|tan)|cot|sec|csc|(?:sin|cos|tan)h|ln|log|exp)(_.+)?")
+_COMMAND = re.compile(_FUNCTION.pattern[2:-6] + "|pi|theta|alpha|beta|gamma|delta|omega|sqrt")
 # A single letter is a unit only in \text{} or at the end after a space: '6 m', but not '6m'.
-_UNIT = re.compile(
-    "[cmkdn]m|[km]?g|m[lL]|ft|in|yd|mi|lbs?|oz|hrs?|min|sec|[kM]?Hz|mph|k?J|[mgshLNWVAKCF]"
+_UNIT = r"(?:[cmkd]m|[km]?g|m[lL]|yd|mi|in|ft|lb|oz|[kM]?Hz|mph|k?J|min|[mgshLNWVAKCF])(?![A-Za-z])"
+_WORD = re.compile(  # but neither factors in a row nor what changes the number before it
+    r"(?!(?:abcd?e?|def|uvw|more|less|least|most|not|than|half|thirds?|quarters?|fifths?|tenths?"
+    r"|squared|cubed|times|plus|minus|over|under|about|factorial|only|maximum|minimum|below|above"
+    r"|wrong|digits?|mod|root)$)(?=.*[aeiouAEIOU\u0080-\uffff])[^\W\d_][^\W\d_A-Z]{2,}"
 )
-_SAME_UNITS = _table(
-    "hrs h lbs lb inche in inch in foot ft feet ft meter m gram g centimeter cm millimeter mm usd $"
-    " kilometer km kilogram kg hour h hr h second s sec s minute min dollar $ euro € degree °"
-)
 
 
-_COMMA = r"(?:,\\! ?|\{,\}|\\,|\\!,\\!|,|[\u2009\u202f])"  # between groups of three digits
+def _mark_word(match: re.Match) -> str:
+    """Letters in a row: pi -> \\pi, meters -> "m"; those of xyz, RC and abc are factors."""
+    run, word = match[0], re.sub("(?<=..)s$", "", match[0].lower())
+    if _COMMAND.fullmatch(run):
+        return f"\\{run} "
+    word = run if re.fullmatch(_UNIT, run) else _WORDS.get(word, _WORD.fullmatch(run) and word)
+    return run if not word else word if word[0] in "*,;" else f'"{word}"'
 
 
-def _join_thousands(match: re.Match) -> str:
-    """Rule 5; but a plain comma within brackets separates members: (2,251,252) is a triple."""
-    before = match.string[: match.start()]
-    opened, closed = r"(?<!\\)[(\[]|\\\{", r"(?<!\\)[)\]]|\\\}"
-    nested = len(re.findall(opened, before)) > len(re.findall(closed, before))
-    return match[0] if nested and "\\" not in match[0] else re.sub("[^0-9]", "", match[0])
+def _interval(match: re.Match) -> str:
+    """Rule 9: '3 < x ≤ 4' -> 'x≔(3,4]' and 'x > 2' -> 'x≔(2,∞)'."""
+    low, left, name, right, high = match.groups()
+    signs = {left, right} - {None}
+    if not (signs and signs <= {"<", "≤"} or signs and signs <= {">", "≥"}):
+        return match[0]
+    if signs & {">", "≥"}:
+        low, left, right, high = high, right, left, low
+    opener, closer = "(["[left in ("≤", "≥")], ")]"[right in ("≤", "≥")]
+    return f"{name}≔{opener}{low or '-∞'},{high or '∞'}{closer}"
 
 
-def _mark_units(match: re.Match) -> str:
-    """'5 m/s' -> '5 "m"/"s"': words in quotes are units, even if they are single letters."""
-    words = re.findall("[A-Za-z]+", match[0])
-    units = all(map(_UNIT.fullmatch, words))
-    return " " + re.sub("[A-Za-z]+", r'"\g<0>"', match[0]) if units else match[0]
+# fmt: off
+_THOUSANDS = (  # rule 5; a plain comma within brackets separates: (2,251,252) is a triple
+    r"(?<![0-9.,])[0-9]{1,3}(?:(?:(?:,\\! ?|\{,\}|\\,|\\!,\\!|[\u2009\u202f])[0-9]{3})+"
+    r"|(?:,[0-9]{3})+(?![^(\[]*(?:[)\]]|\\\})))(?![0-9,])")
+_TEXT = r"\\(?:text(?:bf|it|rm)?|[mh]box|mathrm|operatorname)\s*\{([^{}]*)\}"
+_MATRIX = r"\{(?:[pbB]?(?:small)?matrix|array)\}(?:\{[lcr|]*\})?"
+_FRACTION, _SLASHED = r"\s*\\frac\{([0-9]+)\}\{([0-9]+)\}", r"\s+([0-9]+)\s*/\s*([0-9]+)(?![\w.^])"
+_LETTER = (r'(?:\\(?:d?dot|hat|bar|vec|tilde)\{\\?\w+\}|\\[a-zA-Z]+|[^\W\d_]|"[^"]+")'
+           r"(?:_\{[^{}]*\}|_\w)?'*")
+# What may stand before an answer (rule 8): x, x_1, f(x), P(A|B), AB, area, (x, y), |AB|
+_NAME = (rf"((?!\\pi\b|i\b)(?:{_LETTER}(?:\([^()+*/^-]*\))?|(?:[A-Z]|\\[a-z]+ )+|⌜[A-Z]+⌝"
+         rf"|\({_LETTER}(?:,{_LETTER})+\)))")
+_START, _SIDE = r"(?:^|(?<=[,;]))", r"([^,;=<>≤≥≠]+)"
+# What may be left out beside a number (rule 4)
+_UNITS = re.compile(
+    r'(?:(?<=[0-9.)}\]⌝])|(?<=pi))(?:[/*]?"[^"]+"(?:\^\{?-?[0-9]\}?)?)+|"(?:USD|€|£)"\*')
+_REWRITES = [(re.compile(pattern), to) for pattern, to in (
+    # delimiters, roots, thousands, currency, spaces, sizes, fonts, symbols
+    (r"(?<=\^\{[-0-9])\}\^\{|(?<!\\)\\[()\[\]]", ""), (r"(\s)\s+", r"\1"),
+    (r"√\s*([0-9.]+)", r"\\sqrt{\1}"), ("√", r"\\sqrt "),
+    (_THOUSANDS, lambda m: re.sub("[^0-9]", "", m[0])),
+    (r"^(-?)\$(?=[0-9.][^$]*$)|\\\$", r'\1"USD"'),
+    (r"\$|(?<!\\)\\[,;:> ]|~|\\q?quad\b|\\hspace\*?\{[^{}]*\}", " "), (r"(\s)\s+", r"\1"),
+    (r"\\!|\\(?:left|right)\s*\.|\\(?:left|right|[bB]igg?[lrm]?)(?![a-zA-Z])", ""),
+    (r"\\(?:(?:display|text)style|math(?:bf|it)|boldsymbol)(?![a-zA-Z])", ""),
+    (r"\\overline(?=\{[A-Z]+\})|\\boxed(?=\{)", ""),
+    (_TEXT, lambda m: re.sub(r"(?<![\w(])([A-Za-z])(?![\w)])", r'"\1"', f" {m[1]} ")),
+    (r"^\s+|\s*(?<!\.)\.?\s*$", ""), (r"\{([^{}]*)\\(over|choose)\b([^{}]*)\}", r"\\\2{\1}{\3}"),
+    (r"\\([a-zA-Z]+)", lambda m: _SPELLINGS.get(m[1], m[0])), ("<=", "≤"), (">=", "≥"),
+    # units, choices, bases
+    (rf"(?<=[0-9])\s+{_UNIT}(?:\^\{{?-?[0-9]\}}?|/|\*|\s|{_UNIT})*$",
+     lambda m: re.sub("[A-Za-z]+", r'"\g<0>"', m[0])),
+    (r'(?:\^\s*(?:°|\{\s*°\s*\})|°)(?:\s*"?[CF]\b"?)?', '"°"'),
+    (r"\\?%|\b[Pp]er\s?cent\b", '"%"'),  # rule 6
+    (r"(?<=[a-z])\s+per\s+(?=[a-z])", "/"),
+    (r"\b(?:sq(?:uare)?|(cubic))\s+([a-z]+)", lambda m: f"{m[2]}^{3 if m[1] else 2}"),
+    (r"^\(([A-E])\)[ :.]+(?!.*\b(?:or|and)\b)[^(),]+$", r"\1"),  # '(B) 12' is the choice B
+    (r"^(?:(?:[Oo]ption|[Cc]hoice)\s+(?=\(?[A-Z]\b)|=)|(?<=^[A-Z])\)$", ""),
+    (r"\s*\(?\s*\b(?:in )?base\s*([0-9]+)\)?", r"_\1"), (r"\((\w+)\)(?=_)", r"\1"),
+    # fractions, powers, matrices, bars, approximations
+    (r"\\(frac|sqrt|binom)\s*([0-9])", r"\\\1{\2}"),
+    (r"\\frac(\{[^{}]*\})\s*([0-9])", r"\\frac\1{\2}"),
+    (rf"(?<![\w.^*/}}])([0-9]+)(?:{_FRACTION}|{_SLASHED})", r"(\1+\2\4/\3\5)"),  # rule 7
+    (r"(?<![0-9])([0-9]*)\.([0-9]*)\\(?:overline|bar|dot)\{?([0-9]+)\}?",  # 0.1(6) is (16-1)/90
+     lambda m: f"(({m[1]}{m[2]}{m[3]}-0{m[1]}{m[2]})/{'9' * len(m[3])}{'0' * len(m[2])})"),
+    (r"(?<![0-9.])([0-9]+\.?[0-9]*|\.[0-9]+)[eE]\+?(-?[0-9]+)(?![0-9A-Za-z^])", r"(\1*10^{\2})"),
+    (r"(?<=[0-9])\s*[xX]\s*(?=10\s*\^)", "*"), (r"\*\*", "^"),
+    (r"\^\s*\{?((?:\s*\\prime)+)\s*\}?", lambda m: "'" * m[1].count("prime")),
+    # rule 12: environments do not differ, but a determinant is another thing
+    (rf"\\begin{_MATRIX}", "⟦⟦"), (rf"(?:\\\\)?\s*\\end{_MATRIX}", "⟧⟧"),
+    (r"\\\\", "⟧,⟦"), ("&", ","),
+    (r"(?<=[A-Z])\s*\|\s*(?=[A-Z]\))", r"\\mid "), (r"\|([^|]+)\|", r"⌜\1⌝"),
+    (r"(?<=[0-9})])\s*≈.*", ""), ("≈", "="),  # what follows an exact value is rounded
+    # words; spaces are left only between words and numbers
+    (r'(?<![^\W\d_])(?<![\\"])[^\W\d_]{2,}', _mark_word), (r'(?<=\w)"\s+"(?=\w)', " "),
+    (r"(?<![0-9A-Za-z\s])\s+(?!\s)|\s+(?![0-9A-Za-z\s])", ""),
+    (r'("(?:USD|€|£)"|\))(?=[0-9.])', r"\1*"),
+    # names and their values (rules 8, 9)
+    (rf"{_START}{_NAME}=(?!=)", r"\1≔"), (rf"^{_SIDE}={_NAME}$", r"\2≔\1"),
+    (rf"{_START}(?:{_SIDE}([<≤>≥]))?{_NAME}(?:([<≤>≥]){_SIDE})?(?=[,;]|$)", _interval),
+)]
+# fmt: on
 
 
-def _mark_text(match: re.Match) -> str:
-    """'5 \\text{ m}' -> '5 "m"'; but a choice such as \\text{(C)} stays a letter."""
-    return " " + re.sub(r"(?<![\w(])[A-Za-z](?![\w)])", r'"\g<0>"', match[1]) + " "
-
-
-def _mixed(match: re.Match) -> str:
-    """Rule 7: '3 1/2' -> (3+1/2), if the fraction is proper."""
-    proper = 0 < int(match[2]) < int(match[3])
-    return f"({match[1]}+{match[2]}/{match[3]})" if proper else match[0]
-
-
-_REWRITES = [
-    (re.compile(pattern), to)
-    for pattern, to in (
-        # symbols that are written above, below or before others
-        ("[⁰¹²³⁴⁵⁶⁷⁸⁹⁻]+", lambda m: f"^{{{m[0].translate(_SUPERSCRIPTS)}}}"),
-        (r"√\s*([0-9.]+)", r"\\sqrt{\1}"),
-        ("√", r"\\sqrt "),
-        ("π", r"\\pi "),
-        ("<=|⩽", "≤"),
-        (">=|⩾", "≥"),
-        # thousands, currency, delimiters, spaces, sizes, fonts
-        (rf"(?<![0-9.,])[0-9]{{1,3}}(?:{_COMMA}[0-9]{{3}})+(?![0-9,])", _join_thousands),
-        (r"^(-?)\$(?=[0-9.][^$]*$)|\\\$", r"\1\\dollar "),
-        (r"\$|(?<!\\)\\[()\[\],;:> ]|~|\\q?quad\b|\\hspace\*?\{[^{}]*\}", " "),
-        (r"\\!|\\(?:left|right)\s*\.", ""),
-        (r"\\(?:left|right|[bB]igg?[lrm]?)(?![a-zA-Z])", ""),
-        (r"\\(?:(?:display|text)style|math(?:bf|it)|boldsymbol)(?![a-zA-Z])", ""),
-        (r"\\overline(?=\{[A-Z]+\})|\\boxed(?=\{)", ""),
-        (r"\\(?:text(?:bf|it|rm)?|[mh]box|mathrm|operatorname)\s*\{([^{}]*)\}", _mark_text),
-        (r"^\s+|\s*(?<!\.)\.?\s*$", ""),
-        (r"\\([a-zA-Z]+)", lambda m: _SYMBOLS.get(m[1], m[0])),
-        # units and words
-        (r"(?<=[0-9])\s+[A-Za-z]+(?:\s*(?:\^\{?-?[0-9]\}?|/|\*|\s|[A-Za-z])+)?$", _mark_units),
-        (r"\^\s*(?:°|\{\s*°\s*\})|°", "°"),
-        (r"°\s*\"?([CF])\b\"?", "°"),
-        (r"\\%|\b[Pp]er\s?cent\b", "%"),
-        (r"\b(square|sq|cubic)\s+([a-z]+)", lambda m: f"{m[2]}^{3 if m[1] == 'cubic' else 2}"),
-        (r"(?<=[a-z])\s+per\s+(?=[a-z])", "/"),
-        (r"^\(([A-E])\)[ :.]+(?!.*\b(?:or|and)\b)[^(),]+$", r"\1"),  # '(B) 12' is the choice B
-        (r"\s*\(?\s*\b(?:in )?base\s*([0-9]+)\)?", r"_\1"),
-        (r"\((\w+)\)(?=_)", r"\1"),
-        (r"^(?:(?:[Oo]ption|[Cc]hoice)\s+(?=\(?[A-Z]\b)|=)|(?<=^[A-Z])\)$", ""),
-        # arguments of commands, mixed numbers, powers
-        (r"\\(frac|sqrt|binom)\s*([0-9])", r"\\\1{\2}"),
-        (r"\\frac(\{[0-9]+\})\s*([0-9])", r"\\frac\1{\2}"),
-        (r"\{([^{}]*)\\over(?![a-z])([^{}]*)\}", r"\\frac{\1}{\2}"),
-        (r"\{([^{}]*)\\choose(?![a-z])([^{}]*)\}", r"\\binom{\1}{\2}"),
-        (r"(?<![\w.^*/}])([0-9]+)\s*\\frac\{([0-9]+)\}\{([0-9]+)\}", _mixed),
-        (r"(?<![\w.^*/}])([0-9]+)\s+([0-9]+)\s*/\s*([0-9]+)(?![\w.^])", _mixed),
-        (r"\^\s*\{?((?:\s*\\prime)+)\s*\}?", lambda m: "'" * m[1].count("prime")),
-        (r"(?<=[A-Z])\s*\|\s*(?=[A-Z]\))", r"\\mid "),
-        (r"\*\*", "^"),
-        (r"(?<=[0-9])\s*[xX]\s*(?=10\s*\^)", "*"),
-        # spaces are left only between words and numbers
-        (r"(?<![0-9A-Za-z\s])\s+(?!\s)|\s+(?![0-9A-Za-z\s])", ""),
-    )
-]
-
-
+@lru_cache(maxsize=1024)  # the rollouts of a group share their gold
 def _normalise(text: str) -> str:
     """One spelling of what looks the same; symbols are single characters where there is one."""
-    text = text.strip().translate(_UNICODE)
+    text = re.sub(r"[^\x00-\x7f]", lambda m: _SPELLINGS.get(m[0], m[0]), text.strip())
     for pattern, to in _REWRITES:
         text = pattern.sub(to, text)
     return text
@@ -284,55 +283,52 @@ def _normalise(text: str) -> str:
 Atom = str | int | tuple  # a letter, pi or i; a prime under a root; an opaque term
 Mono = frozenset  # of (atom, exponent); the exponents are integers or Fractions of either sign
 Poly = dict  # Mono -> Fraction, without zeros
+_ONE: Poly = {Mono(): Fraction(1)}
+
+
+class Quotient(NamedTuple):
+    """A number or formula. A denominator of one term becomes negative exponents above."""
+
+    above: Poly
+    below: Poly = _ONE
+    kind = ""
 
 
 class Group(NamedTuple):
     """Forms that belong together. kind: the brackets as they are written, so that (1,2) is a point
-    and an interval; "{}" a set or list; "∪" a union; "±" all values of a plus-minus; ":" a ratio;
-    "=" an equation, or that the left side lies in the right one; "matrix"; "row"; "text"."""
+    and an interval; "{}" a set or list, "∪" a union, ":" a ratio, "⟦⟧" a matrix or a row of one;
+    "≔" a name and its value, "=" and others an equation or another relation of its members, "text"
+    what can't be read."""
 
     kind: str
     items: tuple
 
 
-Form = Poly | Group
+Form = Quotient | Group
 
 
 class Unreadable(Exception):
     """Outside the language or beyond its bounds: rule 13 applies."""
 
 
-def _kind(form: Form) -> str:
-    return form.kind if isinstance(form, Group) else ""
+def _number(value: int | Fraction) -> Quotient:
+    return Quotient({Mono(): Fraction(value)} if value else {})
 
 
-def _number(value: int | Fraction) -> Poly:
-    return {Mono(): Fraction(value)} if value else {}
-
-
-def _atom(*atom, power: int | Fraction = 1) -> Poly:
-    return {Mono([(atom if len(atom) > 1 else atom[0], power)]): Fraction(1)}
+def _atom(atom: Atom, power: int | Fraction = 1) -> Quotient:
+    return Quotient({Mono([(atom, power)]): Fraction(1)})
 
 
 def _rational(form: Form) -> Fraction | None:
     """The value of a form that is a rational number."""
-    plain = isinstance(form, dict) and not form.keys() - {Mono()}
-    return form.get(Mono(), Fraction(0)) if plain else None
+    plain = not form.kind and form.below == _ONE and not form.above.keys() - {Mono()}
+    return form.above.get(Mono(), Fraction(0)) if plain else None
 
 
-def _small(*forms: Form) -> list[int]:
-    """The values of forms if all are integers of 0 to 200, else nothing."""
-    values = [_rational(form) for form in forms]
-    return [int(v) for v in values] if all(v in range(201) for v in values) else []
-
-
-def _atoms(poly: Poly) -> set[Atom]:
-    return {atom for mono in poly for atom, _ in mono}
-
-
-def _key(form: Form):
+def _key(form: Form) -> tuple:
     """A hashable stand-in for a form inside an atom."""
-    return (form.kind, *map(_key, form.items)) if _kind(form) else Mono(form.items())
+    parts = map(_key, form.items) if form.kind else (Mono(poly.items()) for poly in form)
+    return (form.kind, *parts)
 
 
 def _sum(a: Poly, b: Poly, sign: int = 1) -> Poly:
@@ -347,8 +343,6 @@ def _sum(a: Poly, b: Poly, sign: int = 1) -> Poly:
 
 def _product(a: Poly, b: Poly) -> Poly:
     """a b, with the powers of rule 10: i^2 = -1 and 3^(3/2) = 3 3^(1/2)."""
-    if a.keys() == b.keys() == {Mono()}:
-        return _sum({Mono(): a[Mono()] * b[Mono()]}, {})
     if len(a) * len(b) > 10 * MAX_TERMS:
         raise Unreadable
     total: Poly = {}
@@ -371,24 +365,26 @@ def _product(a: Poly, b: Poly) -> Poly:
     return _sum(total, {})
 
 
-def _power(base: Poly, exponent: Poly) -> Poly:
+def _power(base: Quotient, exponent: Quotient) -> Quotient:
     """base ^ exponent. Letters in exponents split: 2^(n+1) = 2 2^n, 4^n = (2^n)^2 (rule 11)."""
-    k = _rational(exponent)
-    if not base and not (k and k > 0):
-        raise Unreadable  # 1/0, 0/0, 0^0 and 0^x are nothing
-    power = _number(1)
-    if not base or k == 0:
-        return power if base else {}
-    if len(base) > 1 and k in range(1, MAX_POWER + 1):
-        for _ in range(int(k)):
-            power = _product(power, base)
-        return power
-    for mono, factor in exponent.items():
-        for atom, e in _parts(base):
-            if atom == "i" and e == 2 and factor.denominator % 2 and not mono:
+    k, power = _rational(exponent), _number(1)
+    if not base.above and not (k and k > 0):
+        raise Unreadable  # 0^0, 0^-1 and 0^x are nothing
+    if not base.above:
+        return base
+    if base.below != _ONE:
+        return _operate("/", *(_power(Quotient(poly), exponent) for poly in base))
+    if len(base.above) > 1 and k is not None and k % 1 == 0 and abs(k) <= MAX_POWER:
+        for _ in range(abs(int(k))):
+            power = Quotient(_product(power.above, base.above))
+        return power if k >= 0 else _operate("/", _number(1), power)
+    for mono, factor in exponent.above.items():
+        for atom, e in _parts(base.above):
+            if mono or exponent.below != _ONE:
+                atom = ("power", atom, mono, Mono(exponent.below.items()))
+            elif atom == "i" and e == 2 and factor.denominator % 2:
                 e = 2 * (factor.numerator % 2) / factor  # odd roots of -1 are -1
-            atom = ("power", atom, mono) if mono else atom
-            power = _product(power, _atom(atom, power=e * factor))
+            power = _operate("*", power, _atom(atom, e * factor)) if e else power
     return power
 
 
@@ -397,386 +393,215 @@ def _parts(poly: Poly) -> list[tuple[Atom, int | Fraction]]:
     ((mono, content), *others) = poly.items()
     parts = list(mono)
     if others:
-        factors = list(poly.values())
-        denominator = math.lcm(*(f.denominator for f in factors))
-        content = Fraction(math.gcd(*(f.numerator for f in factors)), denominator)
+        numerators, denominators = zip(*(f.as_integer_ratio() for f in poly.values()), strict=True)
+        content = Fraction(math.gcd(*numerators), math.lcm(*denominators))
         parts = [(("sum", Mono((mono, f / content) for mono, f in poly.items())), 1)]
     if content < 0:
         parts.append(("i", 2))
     for n, e in ((abs(content.numerator), 1), (content.denominator, -1)):
         if n.bit_length() > MAX_BITS // 8:
             raise Unreadable
-        for p in range(2, 1000):
+        for p in range(2, min(n + 1, 1000)):
             while n % p == 0:
                 n //= p
                 parts.append((p, e))
-            if p * p > n:
-                break
-        root = math.isqrt(n)  # of what is left: its factors are greater than 1000
-        parts += [(root, 2 * e)] if root * root == n > 1 else [(n, e)] if n > 1 else []
+        parts += [(n, e)] if n > 1 else []
     return parts
 
 
-def _clear(poly: Poly) -> Poly:
-    """poly times its denominators (negative powers of sums), with whole powers expanded."""
-    for _ in range(MAX_POWER):  # each denominator may hold another one
-        sums = [p for mono in poly for p in mono if isinstance(p[0], tuple) and p[0][0] == "sum"]
-        powers = [(atom, e) for atom, e in sums if not 0 < e < 1]
-        if not powers:
-            return poly
-        atom, low = min(powers, key=lambda power: power[1])
-        total: Poly = {}
-        for mono, factor in poly.items():
-            e = dict(mono).get(atom, 0) - min(low, 0)
-            term = {Mono(power for power in mono if power[0] != atom): factor}
-            if e % 1:
-                term = _product(term, _atom(atom, power=e % 1))
-            total = _sum(total, _product(term, _power(dict(atom[1]), _number(e // 1))))
-        poly = total
-    raise Unreadable
-
-
-def _operate(sign: str, a: Form, b: Form) -> Form:
-    """a sign b for numbers and formulas, and for all values of a plus-minus."""
-    if sign == "±":
-        return _spread(lambda x, y: Group("±", (_operate("+", x, y), _operate("-", x, y))), a, b)
-    if "±" in (_kind(a), _kind(b)):
-        return _spread(lambda x, y: _operate(sign, x, y), a, b)
-    infinite = not _kind(a) and not _kind(b) and "∞" in _atoms(a) | _atoms(b)
-    if _kind(a) or _kind(b) or infinite and (a or sign not in "+-"):
-        raise Unreadable  # infinity is the end of an interval, not a number
-    x, y = _rational(a), _rational(b)
-    if sign == "/" and x is not None and y:
-        return _number(x / y)
+def _operate(sign: str, a: Form, b: Form) -> Quotient:
+    """a sign b for numbers and formulas (rule 11)."""
+    if a.kind or b.kind:
+        raise Unreadable
     if sign == "^":
         return _power(a, b)
     if sign in "*/":
-        return _product(a, b if sign == "*" else _power(b, _number(-1)))
-    return _sum(a, b, 1 if sign == "+" else -1)
-
-
-def _flat(kind: str, forms) -> tuple:
-    """The forms, and the members of those that are groups of that kind."""
-    return tuple(x for form in forms for x in (form.items if _kind(form) == kind else (form,)))
-
-
-def _spread(make, *forms: Form) -> Form:
-    """make(...) for each choice of values of those forms that are a plus-minus."""
-    choices = list(product(*(_flat("±", [form]) for form in forms)))
-    if len(choices) > 16:
-        raise Unreadable
-    values = _flat("±", (make(*choice) for choice in choices))
-    return values[0] if len(values) == 1 else Group("±", values)
+        other = b if sign == "*" else Quotient(b.below, b.above)
+        above, below = _product(a.above, other.above), _product(a.below, other.below)
+    else:
+        same = a.below == b.below
+        p, q = (a.above, b.above) if same else map(_product, (a.above, b.above), (b.below, a.below))
+        above = _sum(p, q, -1 if sign == "-" else 1)
+        below = a.below if same else _product(a.below, b.below)
+    if not below:
+        raise Unreadable  # 1/0 and 0/0 are nothing
+    if len(below) > 1:
+        return Quotient(above, below) if above else _number(0)
+    ((mono, factor),) = below.items()
+    return Quotient(_product(above, {Mono((atom, -e) for atom, e in mono): 1 / factor}))
 
 
 # ---- parse ---------------------------------------------------------------------------------------
 
 _TOKEN = re.compile(
-    r"[0-9]*\.[0-9]*\\(?:overline|bar|dot)\{?[0-9]+\}?"
-    r"|(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)(?:[eE][-+]?[0-9]+(?![0-9A-Za-z^]))?"
-    r"|\\(?:begin|end)\{\w+\}(?:\{[lcr|]*\})?|\\(?:d?dot|hat|bar|vec|tilde|overline)\{\w+\}"
-    r'|\\[a-zA-Z]+|\\.|_\{[^{}]*\}|_[^{}]|"[^"]+"|[^\W\d_]+|\S',
-    re.DOTALL,
+    rf"[0-9]+_(?:\{{[0-9]+\}}|[0-9])|[0-9]+\.?[0-9]*|\.[0-9]+|[-+]?∞|!+|{_LETTER}|\\.|\S", re.DOTALL
 )
-_FUNCTION = re.compile(r"\\?((?:arc)?(?:sin|cos|tan)|cot|sec|csc|(?:sin|cos|tan)h|ln|log|exp)")
-_COMMAND = re.compile(_FUNCTION.pattern + r"|\\?(?:pi|theta|alpha|beta|gamma|delta|omega|sqrt)")
-_SCALES = {"hundred": 100, "thousand": 1000, "million": 10**6, "billion": 10**9, "dozen": 12}
-_NO_NOUN = re.compile(  # words that change the number before them
-    "more|less|least|most|not|than|half|thirds?|quarters?|fifths?|tenths?|squared|cubed|times|plus"
-    "|minus|over|under|about|factorial|only|maximum|minimum|below|above|wrong|digits?|mod|root"
-)
-_BINDING = {":": 1, "∪": 2, "+": 3, "-": 3, "±": 3, "*": 4, "/": 4, "^": 5, "!": 6}
-_PAIRS = {"(": ")", "[": "]", "{": "}", "\\{": "\\}", "|": "|", "⌊": "⌋", "⌈": "⌉"}
-_RELATIONS = tuple("=≠≈<>≤≥∈")
-_SEPARATORS = (",", ";", "and", "or")
-_ENDS = {"", "&", "\\\\", *_PAIRS.values(), *_RELATIONS, *_SEPARATORS} - {"|"}
+_BINDING = {":": 1, "∪": 2, "+": 3, "-": 3, "*": 4, "/": 4, "^": 5, "!": 6}
+_PAIRS = dict(zip(("(", "[", "{", "\\{", *"⌜⌊⌈⟦"), (")", "]", "}", "\\}", *"⌝⌋⌉⟧"), strict=True))
+_RELATIONS = tuple("≔=≠<>≤≥")
+_ENDS = {"", ",", ";", *_PAIRS.values(), *_RELATIONS}
 _DIGITS = tuple(".0123456789")
 
-
-def _is_word(run: str) -> bool:
-    """Whether letters in a row are a word; if not, they are factors, as in xyz, RC or abc."""
-    if re.fullmatch("and|or|[Nn]o", run) or _UNIT.fullmatch(run) or run.lower() in _SAME_UNITS:
-        return len(run) > 1
-    alphabet = all(ord(b) - ord(a) == 1 for a, b in pairwise(run))
-    vowel = re.search("[aeiou]", run) or not run.isascii()
-    return len(run) > 2 and bool(vowel) and run[1:].islower() and not alphabet
+# Recursive descent. The tokens are in reverse order above an empty one: each function pops its own.
 
 
-class Parser:
-    """Recursive descent by binding strength; each method moves `pos` past what it has read."""
-
-    def __init__(self, text: str):
-        self.tokens: list[str] = []
-        for token in _TOKEN.findall(text):
-            if token[0].isalpha() and _COMMAND.fullmatch(token):
-                self.tokens.append("\\" + token)
-            else:
-                factors = token[0].isalpha() and not _is_word(token)
-                self.tokens += token if factors else [token]
-        self.tokens.append("")
-        self.pos = self.depth = self.bars = 0
-        self.units: set[str] = set()  # atoms that may be left out beside a number (rule 4)
-
-    @property
-    def next(self) -> str:
-        return self.tokens[self.pos]
-
-    def take(self, *wanted: str) -> str:
-        """The next token if it is wanted, else ""; without arguments, any token."""
-        token = self.next
-        if not token or wanted and token not in wanted:
-            return ""
-        self.pos += 1
-        return token
-
-    def at_end(self) -> bool:
-        """Whether no factor can follow."""
-        return self.next in _ENDS or self.next.startswith("\\end") or self.next == "|" and self.bars
-
-    def listing(self) -> Form:
-        """One form, or the set of those between separators (rule 9)."""
-        items, separators = [self.relation()], set()
-        while self.next in _SEPARATORS:
-            while separator := self.take(*_SEPARATORS):
-                separators.add(separator)
-            items.append(self.relation())
-        return _collect(items, "and" in separators)
-
-    def relation(self) -> Form:
-        members, signs = [self.expression()], ""
-        while sign := self.take(*_RELATIONS):
-            signs += sign
-            members.append(self.expression())
-        return _relate(members, signs) if signs else members[0]
-
-    def expression(self, binding: int = 0) -> Form:
-        """Operands with operators that bind stronger than `binding`."""
-        self.depth += 1
-        if self.depth > MAX_DEPTH:
-            raise Unreadable
-        sign = self.take("+", "-", "±")
-        left = self.expression(max(binding, 3)) if sign else self.primary()
-        left = _operate(sign, _number(0), left) if sign else left
-        while not self.at_end() and _BINDING.get(self.next, 4) > binding:
-            sign = self.take(*_BINDING)
-            behind = sign or self.tokens[self.pos - 1] in (")", "\\dollar", "€", "£")
-            if self.next.startswith(_DIGITS) and not behind:
-                raise Unreadable  # rule 7: a number right behind something is no factor
-            if sign == "!":
-                n = _small(left)
-                if self.next == "!":
-                    raise Unreadable
-                left = _number(math.factorial(*n)) if n else _atom("!", _key(left))
-                continue
-            right = self.expression(_BINDING.get(sign, 4) - (sign == "^"))
-            if sign in (":", "∪"):
-                left = Group(sign, (*_flat(sign, [left]), right))
-            else:
-                left = _operate(sign or "*", left, right)
-        self.depth -= 1
-        return left
-
-    def primary(self) -> Form:
-        token = self.take()
-        if not token or token in _BINDING or token in _ENDS:
-            raise Unreadable
-        if token.startswith(_DIGITS):
-            return self.number(token)
-        if token in _PAIRS:
-            return self.bracket(token)
-        if token == "\\frac":
-            return _operate("/", self.primary(), self.primary())
-        if token == "\\sqrt":
-            degree = self.bracket("[") if self.take("[") else _number(2)
-            return _operate("^", self.primary(), _operate("/", _number(1), degree))
-        if token == "\\binom":
-            nk = self.primary(), self.primary()
-            return _number(math.comb(*_small(*nk))) if _small(*nk) else _atom("C", *map(_key, nk))
-        if token.startswith("\\begin"):
-            return self.matrix(token)
-        if function := _FUNCTION.fullmatch(token):
-            return self.function(function[1])
-        return self.name(token)
-
-    def number(self, token: str) -> Poly:
-        if self.next.startswith("_"):  # rule 12: a number in a base is a name
-            return _atom(token + "_" + self.take().strip("_{} "))
-        if repeating := re.match(r"([0-9]*)\.([0-9]*)\\[a-z]+\{?([0-9]+)", token):
-            whole, start, period = repeating.groups()  # rule 1: 0.1\overline{6} is 1/6
-            ninths = Fraction(int(period), 10 ** len(period) - 1)
-            return _number(int(whole or 0) + (int(start or 0) + ninths) / 10 ** len(start))
-        mantissa, _, exponent = token.lower().partition("e")
-        if len(token) > 100 or abs(int(exponent or 0)) > 400:
-            raise Unreadable
-        return _number(Fraction(mantissa) * Fraction(10) ** int(exponent or 0))
-
-    def bracket(self, opener: str) -> Form:
-        """After an opening bracket: (a), [a] and {a} are a; |a|, floor and ceiling are atoms."""
-        bars, self.bars = self.bars, opener == "|"
-        if opener == "\\{":
-            items = () if self.next == "\\}" else _flat("{}", [self.listing()])
-        else:
-            items = (self.relation(),)
-            while self.take(",", ";"):
-                items += (self.relation(),)
-        closer = self.take()
-        self.bars = bars
-        half_open = len(items) == 2 and opener + closer in ("(]", "[)")
-        if closer != _PAIRS[opener] and not half_open:
-            raise Unreadable
-        kind = opener[-1] + closer[-1]
-        if opener == "\\{":
-            return Group(kind, items)
-        if len(items) > 1 and opener in ("(", "["):
-            return _spread(lambda *choice: Group(kind, choice), *items)
-        if len(items) > 1:
-            raise Unreadable
-        if opener in ("(", "[", "{"):
-            return items[0]
-        value = _rational(items[0])
-        if value is None:
-            return _atom(kind, _key(items[0]))
-        return _number({"⌊": math.floor, "⌈": math.ceil}.get(opener, abs)(value))
-
-    def matrix(self, begin: str) -> Group:
-        """Rule 12: environments do not differ, but a determinant is another thing."""
-        if not re.match(r"\\begin\{(?:[pbB]?(?:small)?matrix|array)\}", begin):
-            raise Unreadable
-        rows: list[list[Form]] = [[]]
-        while not self.next.startswith("\\end"):
-            rows[-1].append(self.expression())
-            if self.take("\\\\"):
-                rows.append([])
-            elif not self.take("&") and not self.next.startswith("\\end"):
+@lru_cache(maxsize=1024)
+def _parse(text: str) -> Form:
+    """The form of a normalised text, and of all values of a plus-minus. Never raises."""
+    parts, forms = text.split("±"), []
+    try:
+        for signs in product("+-", repeat=min(len(parts) - 1, 5)):
+            one = "".join(sign + part for sign, part in zip(("", *signs), parts, strict=True))
+            tokens = ["", *reversed(_TOKEN.findall(one))]
+            forms.append(_collect(*_items(tokens)))
+            if len(tokens) > 1:
                 raise Unreadable
-        self.take()
-        return Group("matrix", tuple(Group("row", tuple(row)) for row in rows if row))
-
-    def function(self, name: str) -> Form:
-        """sin x, sin 2x, sin^2 x, log_2 (x): the argument ends at a sign, bracket or function."""
-        if self.next.startswith("_"):
-            name += "_" + self.take().strip("_{} ")
-        power = self.expression(4) if self.take("^") else _number(1)
-        bracketed = self.next in ("(", "{", "[")
-        argument = self.primary() if bracketed else self.expression(4)
-        while not (bracketed or self.at_end() or self.next in _BINDING or self.next in ("(", "|")):
-            if _FUNCTION.fullmatch(self.next) or self.next.startswith(_DIGITS):
-                break
-            argument = _operate("*", argument, self.expression(4))
-        if name == "exp":
-            return _operate("^", _atom("e"), _operate("*", argument, power))
-        if name in ("sin", "cos", "tan") and _rational(power) == -1:
-            name, power = "arc" + name, _number(1)
-        return _operate("^", _atom(name, _key(argument)), power)
-
-    def name(self, token: str) -> Form:
-        """A letter, symbol or word, with subscripts and primes, or f(x); notes units (rule 4)."""
-        word = token.strip('"\\')
-        if not word:
-            raise Unreadable
-        if word.lower() in _SCALES:
-            return _number(_SCALES[word.lower()])
-        noun = token[0] != "\\" and word.isalpha() and len(word) > 1
-        if (
-            noun
-            and not _NO_NOUN.fullmatch(word)
-            or token[0] == '"'
-            or word in ("%", "°", "dollar", "€", "£")
-        ):
-            if len(word) > 1 and not _UNIT.fullmatch(word):
-                word = re.sub("(?<=..)s$", "", word.lower())
-            word = _SAME_UNITS.get(word, word)
-            self.units.add(word)
-            return _number(1) if word == "unit" else _atom(word)
-        if not (word.isalnum() or word == "∞"):
-            raise Unreadable
-        if self.next.startswith("_"):
-            word += "_" + re.sub(r'[_{}"\s]', "", self.take())
-        while self.take("'"):
-            word += "'"
-        single = self.tokens[self.pos :][2:3] in ([")"], [","])  # I(0), d(A,B), but not n(n+1)
-        if self.next == "(" and word != "pi" and (single or token in tuple("fghFGHPu")):
-            return _atom(word, _key(self.primary()))
-        return _atom(word)
+        return _collect(_group("{}", forms).items if len(forms) > 1 else forms)
+    except (Unreadable, RecursionError, ArithmeticError, ValueError):
+        return Group("text", (text,))
 
 
-# ---- relations and lists -------------------------------------------------------------------------
+def _group(kind: str, forms) -> Group:
+    """A group of forms, and of the members of those that are groups of that kind."""
+    items = (form.items if form.kind == kind else [form] for form in forms)
+    return Group(kind, tuple(chain.from_iterable(items)))
 
-_INFINITY = _atom("∞")
-_INTERVALS = ("()", "[]", "(]", "[)")
+
+def _items(t: list[str]) -> tuple[list[Form], str]:
+    """Relations and the separators between them."""
+    items, separators = [_relation(t)], ""
+    while t[-1] in (",", ";"):
+        while t[-1] in (",", ";"):
+            separators += t.pop()
+        items.append(_relation(t))
+    return items, separators
+
+
+def _collect(items: list[Form], separators: str = "") -> Form:
+    """Rule 9: 'x = 1 or x = 2' and 'x = 1, 2' are x and a set; 'x < 1 or x > 2' a union."""
+    if len(items) == 1:
+        return items[0]
+    if len(items) > MAX_TERMS:
+        raise Unreadable
+    names = [item.items[0] for item in items if item.kind == "≔"]
+    if items[0].kind != "≔" or not all(_same(name, names[0]) for name in names):
+        return _group("{}", items)
+    values = [item.items[1] if item.kind == "≔" else item for item in items]
+    union = len(names) == len(items) and all(v.kind in ("()", "[]", "(]", "[)") for v in values)
+    kind = "{}" if not union else ";" if ";" in separators else "∪"
+    return Group("≔", (names[0], _group(kind, values)))
+
+
+def _relation(t: list[str]) -> Form:
+    """An expression, or a chain of equations (rule 8) or others."""
+    members, signs = [_expression(t)], ""
+    while t[-1] in _RELATIONS:
+        signs += t.pop()
+        members.append(_expression(t))
+    if not set(signs) <= {"=", "≔"}:
+        return Group(signs, tuple(members))
+    constants = list(filter(_is_constant, members))
+    if not all(_same(constant, constants[0]) for constant in constants):
+        raise Unreadable  # rule 2: 3 = 5 is no answer
+    if len(constants) == len(members) or not signs:
+        return members[0]
+    return Group(signs[0], (members[0], members[-1]))
 
 
 def _is_constant(form: Form) -> bool:
-    atoms = {""} if _kind(form) else _atoms(form)
+    atoms = [""] if form.kind else [atom for poly in form[:2] for mono in poly for atom, _ in mono]
     return all(isinstance(atom, int) or atom in ("i", "pi") for atom in atoms)
 
 
-def _is_name(form: Form) -> bool:
-    """x, x_1, f(x), P(A), AB, area, (x, y): what may stand before an answer (rule 8)."""
-    if _kind(form):
-        return form.kind == "()" and all(map(_is_name, form.items))
-    if _is_constant(form) or len(form) != 1:
-        return False
-    ((mono, factor),) = form.items()
-    plain = all(e == 1 and (isinstance(a, str) or a[0] not in ("sum", "||")) for a, e in mono)
-    capitals = all(isinstance(a, str) and (a[:1].isupper() or len(a) > 1) for a, _ in mono)
-    return factor == 1 and plain and (len(mono) == 1 or capitals)
+def _expression(t: list[str], binding: int = 0) -> Form:
+    """Operands with operators that bind stronger than `binding`."""
+    if t[-1] in ("+", "-"):
+        left = _operate(t.pop(), _number(0), _expression(t, max(binding, 3)))
+    else:
+        left = _primary(t)
+    while t[-1] not in _ENDS and _BINDING.get(t[-1], 4) > binding:
+        sign = t.pop() if t[-1] in _BINDING else ""
+        if not sign and t[-1].startswith(_DIGITS):
+            raise Unreadable  # rule 7: a number right behind something is no factor
+        if sign == "!":
+            n = _rational(left)
+            left = _number(math.factorial(int(n))) if n in range(201) else _atom(("!", _key(left)))
+            continue
+        right = _expression(t, _BINDING.get(sign, 4) - (sign == "^"))
+        union = sign in (":", "∪")
+        left = _group(sign, [left, right]) if union else _operate(sign or "*", left, right)
+    return left
 
 
-def _relate(members: list[Form], signs: str) -> Form:
-    """A chain of equations, a membership, or inequalities, which are intervals (rules 8, 9)."""
-    if "≈" in signs:  # what follows an exact value is rounded, and left away
-        end = max(signs.index("≈"), int(_is_name(members[0])))
-        members, signs = members[: end + 1], "=" * end
-    left, right = members[0], members[-1]
-    if set(signs) <= {"="}:
-        constants = [member for member in members if _is_constant(member)]
-        if not all(_same(member, constants[0]) for member in constants):
-            raise Unreadable  # rule 2: 3 = 5 is no answer
-        if _is_name(right) and not _is_name(left):
-            left, right = right, left
-        if len(members) == 1 or _is_constant(left) and _is_constant(right):
-            return right
-    if signs == "∈" or set(signs) == {"="}:
-        return Group("=", (left, Group("{}", right.items) if _kind(right) == "±" else right))
-    if set(signs) <= {">", "≥"}:
-        members, signs = members[::-1], signs[::-1].translate({ord(">"): "<", ord("≥"): "≤"})
-    if len(members) == 2 and set(signs) <= {"<", "≤"}:  # x < 3 is -oo < x < 3
-        if _is_name(members[0]):
-            members, signs = [_sum({}, _INFINITY, -1), *members], "<" + signs
-        elif _is_name(members[1]):
-            members, signs = [*members, _INFINITY], signs + "<"
-    if len(members) != 3 or not set(signs) <= {"<", "≤"} or not _is_name(members[1]):
-        return Group(signs, tuple(members))
-    kind = ("(", "[")[signs[0] == "≤"] + (")", "]")[signs[1] == "≤"]
-    return Group("=", (members[1], Group(kind, (members[0], members[2]))))
-
-
-def _collect(items: list[Form], both: bool) -> Form:
-    """A list: 'x = 1 or x = 2' and 'x = 1, 2' are x and a set; 'x < 1 or x > 2' a union."""
-    first, *rest = items = _flat("±", items)
-    named = [item for item in rest if _kind(item) == "="]
-    if len(items) > MAX_TERMS:
+def _primary(t: list[str]) -> Form:
+    token = t.pop()
+    if token in _BINDING or token in _ENDS or len(token) > 100:
         raise Unreadable
-    if not rest or _kind(first) != "=":
-        return Group("{}", items) if rest else first
-    name, value = first.items
-    if named and (len(named) < len(rest) or not all(_same(item.items[0], name) for item in named)):
-        return Group("{}", items)
-    values = [value, *(item.items[1] if named else item for item in rest)]
-    if not (named and all(_kind(value) in _INTERVALS for value in values)):
-        return Group("=", (name, Group("{}", _flat("{}", values))))
-    low, high = sorted(values[:2], key=lambda v: v.items[1] != _INFINITY)
-    if both and len(values) == 2 and low.items[1] == _INFINITY != high.items[1]:  # 1 < x and x < 2
-        return Group("=", (name, Group(low.kind[0] + high.kind[1], (low.items[0], high.items[1]))))
-    return Group("=", (name, Group("∪", tuple(values))))
+    if "∞" in token:  # the end of an interval, not a number
+        return Group(token.strip("+"), ())
+    if token.startswith(_DIGITS) and "_" not in token:
+        return _number(Fraction(token))
+    if token in _PAIRS:
+        return _bracket(t, token)
+    if token == "\\frac":
+        return _operate("/", _primary(t), _primary(t))
+    if token == "\\sqrt":
+        degree = _bracket(t, t.pop()) if t[-1] == "[" else _number(2)
+        return _operate("^", _primary(t), _operate("/", _number(1), degree))
+    if token == "\\binom":
+        nk = _primary(t), _primary(t)
+        values = [int(v) for v in map(_rational, nk) if v in range(201)]
+        return _number(math.comb(*values)) if len(values) == 2 else _atom(("C", *map(_key, nk)))
+    word = re.sub(r'[{}_"\s\\]', "", token)
+    if _FUNCTION.fullmatch(token):
+        return _function(t, word)
+    if not (word.replace("'", "").isalnum() or word in ("%", "°", "€", "£")):
+        raise Unreadable
+    single = t[-3:-2] in ([")"], [","])  # I(0), d(A,B), but not n(n+1)
+    if t[-1] == "(" and word != "pi" and (single or token in tuple("fghFGHPu")):
+        return _atom((word, _key(_primary(t))))
+    return _atom(word)
+
+
+def _bracket(t: list[str], opener: str) -> Form:
+    """After an opening bracket: (a), [a] and {a} are a; |a|, floor and ceiling are atoms."""
+    items = [] if t[-1] == "\\}" else _items(t)[0]
+    closer = t.pop()
+    kind = opener[-1] + closer[-1:]
+    half_open = len(items) == 2 and kind in ("(]", "[)")
+    if not (closer == _PAIRS[opener] or half_open) or len(items) > 1 and opener in "{⌜⌊⌈":
+        raise Unreadable
+    if opener == "\\{":
+        return _group(kind, items)
+    if opener == "⟦" or len(items) > 1 and opener in "([":
+        return Group(kind, tuple(items))
+    if opener in "([{":
+        return items[0]
+    value = _rational(items[0])
+    if value is None:
+        return _atom((kind, _key(items[0])))
+    return _number({"⌊": math.floor, "⌈": math.ceil}.get(opener, abs)(value))
+
+
+def _function(t: list[str], name: str) -> Form:
+    """sin x, sin 2x, sin^2 x, log_2 (x): the argument ends at a sign, bracket or function."""
+    power = _expression(t, 4) if t[-1] == "^" and t.pop() else _number(1)
+    bracketed = t[-1] in _PAIRS
+    argument = _primary(t) if bracketed else _expression(t, 4)
+    while not (bracketed or t[-1] in (*_ENDS, *_BINDING, *_PAIRS)):
+        if _FUNCTION.fullmatch(t[-1]) or t[-1].startswith(_DIGITS):
+            break
+        argument = _operate("*", argument, _expression(t, 4))
+    if name == "exp":
+        return _operate("^", _atom("e"), _operate("*", argument, power))
+    if name in ("sin", "cos", "tan") and _rational(power) == -1:
+        name, power = "arc" + name, _number(1)
+    return _operate("^", _atom((name, _key(argument))), power)
 
 
 # ---- compare -------------------------------------------------------------------------------------
 
-_PLAIN = re.compile(
-    r"\$?([-+]?)(?:\\[dt]?frac\{([0-9]+)\}\{([0-9]+)\}|([0-9]+(?:\.[0-9]+)?)(?:/([0-9]+))?)\$?"
-)
+_PLAIN = re.compile(r"[-+]?[0-9]{1,99}(?:\.[0-9]{1,99}|/[0-9]{0,99}[1-9])?")
 
 
 def is_equivalent(answer: str, gold: str) -> bool:
@@ -787,91 +612,37 @@ def is_equivalent(answer: str, gold: str) -> bool:
     answer, gold = answer.strip(), gold.strip()
     if answer == gold or max(len(answer), len(gold)) > MAX_CHARS:
         return answer == gold != ""
-    numbers = _plain(answer), _plain(gold)
-    if None not in numbers:  # most answers are plain numbers: they need no parser
-        return numbers[0] == numbers[1]
-    (text, a, units), (gold_text, b, gold_units) = _read(answer), _read(gold)
-    if a is None or b is None or text == gold_text:
-        return text == gold_text != ""  # rule 13
+    if _PLAIN.fullmatch(answer) and _PLAIN.fullmatch(gold):  # most answers need no parser
+        return Fraction(answer) == Fraction(gold)
+    answer, gold = _normalise(answer), _normalise(gold)
+    if answer == gold or not (answer and gold):
+        return answer == gold != ""
+    bare, bare_gold = _UNITS.sub(" ", answer), _UNITS.sub(" ", gold)
+    one_unit = (bare == answer) != (bare_gold == gold)  # rule 4
     try:
-        if bool(units) == bool(gold_units) or _same(a, b):
-            return _same(a, b)
-        return _same(_without(units, a), _without(gold_units, b))  # rule 4
+        same = _same(_parse(answer), _parse(gold))
+        return same or one_unit and _same(_parse(bare), _parse(bare_gold))
     except (Unreadable, RecursionError):
         return False
 
 
-def _plain(text: str) -> int | Fraction | None:
-    """The value of an integer, a decimal or a fraction: 033 is 33, 27.0 is 27, 6/8 is 3/4."""
-    match = _PLAIN.fullmatch(text)
-    below = int(match[3] or match[5] or 1) if match else 0
-    if not below:
-        return None
-    number = match[1] + (match[2] or match[4])
-    value = Fraction(number) if "." in number else int(number)
-    return Fraction(value) / below if below > 1 else value
-
-
-@lru_cache(maxsize=1024)  # the rollouts of a group share their gold
-def _read(text: str) -> tuple[str, Form | None, frozenset[str]]:
-    """Normalised text, form (None if it can't be read) and units of an answer. Never raises."""
-    text = _normalise(text)
-    words = re.findall(r"[^\W\d_]+", text)
-    listed = not re.fullmatch(r"(?:[^\W\d_]|[ '])+", text) or {"and", "or"} & set(words)
-    if not listed and any(_is_word(word) and not _COMMAND.fullmatch(word) for word in words):
-        return text, Group("text", (text.lower(),)), frozenset()  # rule 12
-    parser = Parser(text)
-    try:
-        form = parser.listing()
-    except (Unreadable, RecursionError, ArithmeticError, ValueError):
-        return text, None, frozenset()
-    units = frozenset(parser.units if re.search("[0-9]", text) else ())
-    return text, None if parser.next else form, units
-
-
 def _same(a: Form, b: Form) -> bool:
     """Whether two forms are equal; at most quadratic in their number of members."""
-    kinds = _kind(a), _kind(b)
-    if kinds == ("", ""):  # rules 1, 10, 11
-        if a == b or None not in (_rational(a), _rational(b)):
-            return a == b
-        return not _clear(_sum(a, b, -1))
-    if kinds == ("=", "="):
-        return _same_equation(a, b)
-    if "=" in kinds:  # rule 8: 'x = 5' is 5
-        (name, value), other = (a.items, b) if kinds[0] == "=" else (b.items, a)
-        return _is_name(name) and _same(value, other)
-    if kinds[0] != kinds[1] or kinds[0] == "text":
-        return kinds[0] == kinds[1] and a == b
-    if a.kind in ("{}", "∪", "±"):  # rule 9: without order, duplicates aside
-        pairs = ((a, b), (b, a))
-        return all(any(_same_item(x, y) for y in q.items) for p, q in pairs for x in p.items)
-    if len(a.items) != len(b.items):
-        return False
+    kinds = {a.kind, b.kind}
+    if "text" in kinds:
+        return a == b  # rule 13
+    if kinds == {""}:  # rules 1, 10, 11
+        return a == b or not _operate("-", a, b).above
+    if kinds <= {"=", "≔"} and not any(x.kind for x in a.items + b.items):
+        # rule 8: up to exchanging sides, moving terms and a constant factor
+        p, q = (_operate("-", *equation.items).above for equation in (a, b))
+        return p.keys() == q.keys() != set() and len({p[mono] / q[mono] for mono in p}) == 1
+    if len(kinds) > 1:  # rule 8: 'x = 5' is 5
+        named, other = (a, b) if a.kind == "≔" else (b, a)
+        return named.kind == "≔" and _same(named.items[1], other)
+    if a.kind in ("{}", "∪"):  # rule 9: without order, duplicates aside
+        members = [(x, q.items) for p, q in ((a, b), (b, a)) for x in p.items]
+        return all(any(x.kind == y.kind and _same(x, y) for y in others) for x, others in members)
     if a.kind == ":":  # rule 12, up to a factor
-        ratios = zip(pairwise(a.items), pairwise(b.items))
-        return all(_same(_operate("*", p, s), _operate("*", q, r)) for (p, q), (r, s) in ratios)
-    return all(map(_same, a.items, b.items))
-
-
-def _same_item(a: Form, b: Form) -> bool:
-    """In a list where the names differ, 'x = 5' is not 5."""
-    return (_kind(a) == "=") == (_kind(b) == "=") and _same(a, b)
-
-
-def _same_equation(a: Group, b: Group) -> bool:
-    """Rule 8: up to exchanging sides, moving terms and a constant factor."""
-    if any(map(_kind, a.items + b.items)):
-        return all(map(_same, a.items, b.items))
-    p, q = (_clear(_operate("-", *equation.items)) for equation in (a, b))
-    return p.keys() == q.keys() != set() and len({p[mono] / q[mono] for mono in p}) == 1
-
-
-def _without(units: frozenset[str], form: Form) -> Form:
-    """The form without those units that all its terms have in common."""
-    if _kind(form) == "text":
-        return form
-    if _kind(form):
-        return Group(form.kind, tuple(_without(units, item) for item in form.items))
-    parts = {Mono(power for power in mono if power[0] in units) for mono in form}
-    return {mono - min(parts): f for mono, f in form.items()} if len(parts) == 1 else form
+        a, b = (Group("", [_operate("/", x, g.items[0]) for x in g.items]) for g in (a, b))
+    return len(a.items) == len(b.items) and all(map(_same, a.items, b.items))
