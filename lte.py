@@ -394,8 +394,8 @@ def build_hint(failed: list[Rollout], gold: str | None = None) -> Hint | None:
 def build_prompt(tokenizer, problem: str, hint: Hint | None = None) -> list[int]:
     """Token ids of the prompt for q, or for (H_q, q): the tokenizer's chat template, or plain text.
 
-    A problem that holds a token of the template is encoded apart, as plain text: its '<|im_end|>' is
-    ten characters and not the end of the turn.
+    A problem that holds a token of the template is encoded apart, as plain text: its '<|im_end|>'
+    is ten characters and not the end of the turn.
     """
     content = "\n\n".join(part for part in (problem, hint and hint.text, INSTRUCTION) if part)
     if not tokenizer.chat_template:

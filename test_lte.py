@@ -42,7 +42,7 @@ transformers.logging.disable_progress_bar()
 
 
 def tiny_model(kind: str, seed: int = 0):
-    """A random model of 2 layers and 40 tokens, with weights large enough for peaked distributions."""
+    """A random model of 2 layers and 40 tokens, with weights large enough to have opinions."""
     torch.manual_seed(seed)
     common = {"vocab_size": 40, "hidden_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4}
     common |= {"num_key_value_heads": 2, "intermediate_size": 48, "max_position_embeddings": 64}
@@ -137,7 +137,7 @@ def test_equations_off_policy_gradient_is_greatest_at_gamma():
 
 
 def test_equations_on_policy_term_and_clip_quadrants():
-    """min(r A, clip(r) A): no gradient exactly where A > 0 and r > 1+eps, or A < 0 and r < 1-eps."""
+    """min(r A, clip(r) A): no gradient just where A > 0 and r > 1+eps, or A < 0 and r < 1-eps."""
     for advantage in (2.0, -2.0):
         for r in (0.5, 0.79, 0.81, 1.0, 1.19, 1.21, 3.0):
             loss, grad = loss_and_gradient([math.log(r)], advantage, False, clip=0.2)
@@ -168,7 +168,7 @@ def test_equations_sum_over_tokens_and_mask():
 
 
 def test_equations_loss_stays_finite_at_extreme_ratios():
-    """Off-policy any ratio can occur. What the on-policy branch would make of it must not leak in."""
+    """Off-policy any ratio can occur. What the on-policy branch makes of it must not leak in."""
     loss, grad = loss_and_gradient([800.0, -800.0, 0.0], -1.0, True)
     assert math.isfinite(loss) and torch.isfinite(grad).all()
     values = torch.tensor([[900.0, -1.0], [-1.0, -1.0]], requires_grad=True)
@@ -246,7 +246,7 @@ def test_trainer_scores_what_the_sampler_recorded(kind):
 
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
 def test_sampled_frequencies_equal_the_models_probabilities(temperature):
-    """Chi-square over two-token responses; 40 * 40 cells, those expected less than 5 times in one."""
+    """Chi-square over two-token responses; those expected less than 5 times share a cell."""
     model, prompt, n = tiny_model("llama"), [5, 6, 7], 4000
     groups = draw(model, [prompt], group_size=n, new=2, temperature=temperature)
     counts = Counter(tuple(r.response_ids) for r in groups[0])
@@ -310,7 +310,7 @@ def test_choice_1_kinds_of_hint():
 
 
 def test_choice_1_answers_of_the_hint():
-    """In order, one spelling a value, not those of truncated responses, few, short, never the gold."""
+    """In order, one spelling a value, none of a truncated response, few, short, never the gold."""
     cut = dataclasses.replace(said(9), truncated=True)
     failed = [
         said("1/2"),
@@ -628,7 +628,7 @@ def test_choice_6_without_advantage_nothing_moves(policy):
 
 @pytest.mark.parametrize("pad", [0, 1], ids=["pad", "pad is eos"])
 def test_eos_is_in_the_loss_and_padding_is_not(pad):
-    """Response tokens and nothing else are scored, the EOS among them, wherever the id 0 or 1 occurs."""
+    """Response tokens and nothing else are scored, the EOS among them, wherever 0 or 1 occurs."""
     model = tiny_model("llama")
     model.config.pad_token_id = pad
     rows = [([5, 0, 1], [6, 1, 7, 0, 1]), ([5], [1]), ([8, 9, 1, 1], [0, 0])]
@@ -740,7 +740,7 @@ def test_problems_under_common_names(tmp_path):
 
 
 def test_choice_9_problems_are_drawn_by_epochs():
-    """Each epoch holds every problem once, in an order that depends on the seed and the epoch only."""
+    """Each epoch holds every problem once, in an order of its own."""
     problems = [lte.Problem(str(i), "1") for i in range(10)]
     config = lte.Config(prompts_per_step=4)
     drawn = [p.problem for step in range(1, 6) for p in lte.draw_problems(problems, config, step)]
@@ -889,7 +889,7 @@ def test_signal_saves_and_resume_goes_on(tmp_path, undisturbed, number):
 
 @pytest.mark.parametrize("moment", ["early", "in a step", "writing a checkpoint"])
 def test_kill_at_any_moment_loses_nothing(tmp_path, undisturbed, moment):
-    """kill -9, twice over; the resumed run ends as if nothing had happened, nothing stands twice."""
+    """kill -9: the resumed run ends as if nothing had happened, and nothing stands twice."""
     folder = tmp_path / "cut"
     process = start_run(folder)
     if moment == "early":
@@ -908,7 +908,7 @@ def test_kill_at_any_moment_loses_nothing(tmp_path, undisturbed, moment):
 
 
 def test_out_of_memory_halves_the_budget_once(policy, monkeypatch, capsys):
-    """In sampling and in an update; what comes out is what the smaller budget gives from the start."""
+    """In sampling and in an update, and the gradient is the one without the accident."""
     fresh = lte.load_policy(str(SMALL))
     optimizer = torch.optim.AdamW(fresh.model.parameters(), lr=1e-3)
     expected = {}
@@ -973,7 +973,7 @@ def test_three_unstable_updates_in_a_row_end_the_run(tmp_path, monkeypatch, caps
 
 
 def test_hostile_text_breaks_neither_prompt_nor_log(tmp_path, policy, capsys):
-    """Special tokens, control characters, terminal escapes and half surrogates are text like any."""
+    """Special tokens, control characters, escapes and half surrogates are text like any."""
     special = "".join(policy.tokenizer.all_special_tokens)
     hostile = [
         "\x1b[31mred\x07",
@@ -1030,10 +1030,13 @@ def test_settings_of_the_optimizer(tmp_path):
     assert 0.9e-5 < moved.max() < 1.05e-5 and (moved > 0.9e-5).float().mean() > 0.5
 
 
-@pytest.mark.parametrize("flags", [["--method", "grpo"], ["--method", "grpo-extra"], ["--method", "luffy"],
-                                   ["--entropy-coef", "0.01"], ["--hint-answers", "shuffled"],
-                                   ["--rollouts", "300"]], ids=" ".join)  # fmt: skip
+FLAGS = ["--method grpo", "--method grpo-extra", "--method luffy", "--entropy-coef 0.01"]
+FLAGS += ["--hint-answers shuffled", "--rollouts 300", "--gradient-checkpointing"]
+
+
+@pytest.mark.parametrize("flags", FLAGS)
 def test_methods_and_flags_run(tmp_path, flags, capsys):
+    flags = flags.split()
     assert run_main(tmp_path / "run", "--steps", "2", *flags) == 0
     metrics = read_log(tmp_path / "run", "metrics.jsonl")
     method = flags[1] if flags[0] == "--method" else "lte"
@@ -1480,7 +1483,7 @@ def test_eval_table_and_samples(finished, tmp_path, capsys):
 
 
 def test_eval_intervals():
-    """The bootstrap agrees with theory for many problems; the t interval with a textbook example."""
+    """The bootstrap agrees with theory, the t interval with a textbook example."""
     values = [float(i % 4 == 0) for i in range(400)]
     low, high = evaluation.bootstrap_interval(values)
     half = 1.96 * math.sqrt(0.25 * 0.75 / 400)
@@ -1502,14 +1505,14 @@ def test_eval_compares_runs(finished, tmp_path, capsys):
 
 
 def test_eval_bad_input(capsys, tmp_path):
-    data = str(tmp_path / "mine.jsonl")
-    shutil.copy(SMALL / "valid.jsonl", data)
-    for flags in ([], ["--model", str(SMALL), "--data", str(tmp_path / "no.jsonl")],
-                  ["--model", str(SMALL), "--data", data, "--out", str(tmp_path)],
-                  ["--model", str(SMALL), "--data", data, "--samples", "0"],
-                  ["--model", str(SMALL), "--data", str(SMALL / "valid.jsonl"), "--k", "99"]):  # fmt: skip
-        assert evaluation.main(flags) == 2
-        assert capsys.readouterr().err.count("\n") == 1
+    shutil.copy(SMALL / "valid.jsonl", tmp_path / "mine.jsonl")
+    model, data = f"--model {SMALL} ", f"--data {tmp_path}/mine.jsonl "
+    wrong = ["", model, model + f"--data {tmp_path}/no.jsonl", model + data + "--k 99"]
+    wrong += [model + data + f"--out {tmp_path}", model + data + "--samples 0", "--compare nowhere"]
+    for flags in wrong:
+        assert evaluation.main(flags.split()) == 2, flags
+        assert capsys.readouterr().err.count("\n") == 1, flags
+    assert (tmp_path / "mine.jsonl").read_text() == (SMALL / "valid.jsonl").read_text()
 
 
 # --------------------------------------------------------------------------------------------------
@@ -1549,8 +1552,8 @@ def test_import_directions():
         ]
         return {name.split(".")[0] for name in names}
 
-    assert imports("verify.py") <= {"__future__", "re", "fractions", "math", "itertools", "functools"} | {
-        "collections", "dataclasses", "typing"}  # fmt: skip
+    standard = {"__future__", "re", "fractions", "math", "itertools", "functools", "typing"}
+    assert imports("verify.py") <= standard | {"collections", "dataclasses"}
     ours = {"lte", "verify", "eval"}
     assert imports("lte.py") & ours == {"verify"} and imports("eval.py") & ours == {"lte", "verify"}
     for name in ("lte.py", "verify.py", "eval.py"):
