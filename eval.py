@@ -163,7 +163,8 @@ def read_run(folder: str) -> dict:
     return run
 
 
-NO_PART_OF_A_LABEL = ("model", "data", "eval_data", "seed", "method", *lte.MAY_CHANGE_ON_RESUME)
+NO_PART_OF_A_LABEL = ("method", "model", "data", "eval_data", "out", "seed")
+NO_PART_OF_A_LABEL += lte.MAY_CHANGE_ON_RESUME
 
 
 def group_by_method(folders: list[str]) -> dict[str, list[dict]]:

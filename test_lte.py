@@ -1496,10 +1496,17 @@ def test_eval_intervals():
 
 
 def test_eval_compares_runs(finished, tmp_path, capsys):
-    assert run_main(tmp_path / "grpo", "--method", "grpo") == 0
-    assert evaluation.main(["--compare", str(finished), str(tmp_path / "grpo")]) == 0
+    for seed in ("0", "1"):
+        flags = ("--method", "grpo", "--steps", "1", "--seed", seed)
+        assert run_main(tmp_path / f"grpo{seed}", *flags) == 0
+    folders = [finished, tmp_path / "grpo0", tmp_path / "grpo1"]
+    capsys.readouterr()
+    assert evaluation.main(["--compare", *map(str, folders)]) == 0
     out = capsys.readouterr().out
-    assert re.search(r"^grpo .*1 pairs", out, re.MULTILINE) and "None-pass share" in out
+    assert re.search(r"^lte +1 +20 ", out, re.MULTILINE) and re.search(
+        r"^grpo +2 +1 ", out, re.MULTILINE
+    )
+    assert re.search(r"^grpo +1 pairs", out, re.MULTILINE) and "None-pass share" in out
     assert evaluation.main(["--compare", str(tmp_path)]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
