@@ -151,8 +151,7 @@ def read_run(folder: str) -> dict:
     path = Path(folder)
     settings = lte.read_settings(path / "config.json", "settings")
     try:
-        logs = [(path / name).read_text(encoding="utf-8") for name in lte.Run.LOGS]
-        metrics, _, validations = ([json.loads(x) for x in log.splitlines()] for log in logs)
+        metrics, _, validations = (lte.read_log(path / name) for name in lte.Run.LOGS)
         ended = metrics[-1]["step"] == validations[-1]["step"]
         run = {"settings": settings, "key": (settings["model"], settings["seed"])}
         run |= {"metrics": metrics, "first": validations[0], "last": validations[-1]}

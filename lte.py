@@ -164,9 +164,10 @@ def check_config(config: Config) -> None:
     for name in ("temperature", "lr", "gamma", "max_grad_norm"):
         if not 0 < getattr(config, name) < math.inf:
             raise UserError(f"{flag(name)} is {getattr(config, name)}: it must be above 0")
-    for name, allowed in (("method", METHODS), ("hint_answers", ("own", "shuffled"))):
-        if getattr(config, name) not in allowed:
-            raise UserError(f"{flag(name)} is {getattr(config, name)}: not one of {list(allowed)}")
+    for f in dataclasses.fields(Config):
+        value, allowed = getattr(config, f.name), f.metadata.get("choices")
+        if allowed and value not in allowed:
+            raise UserError(f"{flag(f.name)} is {value}: not one of {allowed}")
     if config.threads > 1024:
         raise UserError(f"--threads {config.threads}: no machine has as many")
     if config.keep_failed >= config.group_size:
@@ -693,6 +694,10 @@ class Group:
         """Whether the extra rollouts made it a group to learn from; true after mixing only."""
         return bool(self.extra) and any(r.reward == 1 for r in self.rollouts)
 
+    @property
+    def advantages(self) -> list[float]:
+        return group_advantages([r.reward for r in self.rollouts]).tolist()
+
 
 def sample_groups(policy: Policy, problems, config: Config, generator) -> list[Group]:
     """G rollouts for each problem: o_i ~ pi_old(. | q)."""
@@ -984,8 +989,7 @@ def update(policy: Policy, optimizer, groups: list[Group], config: Config) -> di
     for i in range(parts):
         examples = []
         for group in groups[i * len(groups) // parts : (i + 1) * len(groups) // parts]:
-            advantages = group_advantages([r.reward for r in group.rollouts]).tolist()
-            examples += map(Example, group.rollouts, advantages)
+            examples += map(Example, group.rollouts, group.advantages)
 
         def work(examples=examples, before=tally, first_pass=i == 0) -> Tally:
             optimizer.zero_grad(set_to_none=True)
@@ -1181,12 +1185,7 @@ class Run:
             file.writelines(json.dumps(row) + "\n" for row in rows)
 
     def rows(self, name: str) -> list[dict]:
-        """The lines of a log; a last one that was only half written is left out."""
-        lines = (self.folder / name).read_text(encoding="utf-8").splitlines(keepends=True)
-        try:
-            return [json.loads(line) for line in lines if line.endswith("\n")]
-        except ValueError as error:
-            raise UserError(f"{self.folder / name} is broken: {error}") from None
+        return read_log(self.folder / name)
 
     def save(self) -> None:
         """All that it takes to go on exactly; generators are seeded by step. Keeps the last two."""
@@ -1235,6 +1234,15 @@ class Run:
         return temporary.rename(final)
 
 
+def read_log(path: Path) -> list[dict]:
+    """The lines of a log; a last one that was only half written is left out. Raises UserError."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    try:
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+    except ValueError as error:
+        raise UserError(f"{path} is broken: {error}") from None
+
+
 def replace_file(path: Path, text: str) -> None:
     """Write under another name, then rename: nobody ever sees half a file."""
     temporary = path.with_suffix(".tmp")
@@ -1257,27 +1265,24 @@ def samples_to_log(groups: list[Group], tokenizer, step: int, count: int) -> lis
     """A few rollouts for people to read: a wrong and a right one a group, rescued groups first."""
     rows = []
     for group in sorted(groups, key=lambda g: (not g.rescued, g.passed in (0, len(g.rollouts)))):
-        advantages = group_advantages([r.reward for r in group.rollouts]).tolist()
-        for reward in (0.0, 1.0):
-            for rollout, advantage in zip(group.rollouts, advantages, strict=True):
-                if rollout.reward != reward or len(rows) == count:
-                    continue
-                rows.append(
-                    {
-                        "step": step,
-                        "problem": group.problem.problem,
-                        "reference": group.problem.answer,
-                        "prompt": tokenizer.decode(rollout.prompt_ids),
-                        "hint": group.hint.text if rollout.hint else None,
-                        "response": rollout.text,
-                        "answer": rollout.answer,
-                        "reward": rollout.reward,
-                        "truncated": rollout.truncated,
-                        "off_policy": rollout.off_policy,
-                        "advantage": advantage,
-                    }
-                )
-                break
+        pairs = list(zip(group.rollouts, group.advantages, strict=True))
+        firsts = [next((p for p in pairs if p[0].reward == reward), None) for reward in (0.0, 1.0)]
+        for rollout, advantage in filter(None, firsts):
+            row = {
+                "step": step,
+                "problem": group.problem.problem,
+                "reference": group.problem.answer,
+                "prompt": tokenizer.decode(rollout.prompt_ids),
+                "hint": group.hint.text if rollout.hint else None,
+                "response": rollout.text,
+                "answer": rollout.answer,
+                "reward": rollout.reward,
+                "truncated": rollout.truncated,
+                "off_policy": rollout.off_policy,
+                "advantage": advantage,
+            }
+            if len(rows) < count:
+                rows.append(row)
     return rows
 
 
@@ -1341,9 +1346,9 @@ def train(config: Config) -> int:
     data, held_out_data = find_data(config)
     problems = load_problems(data)
     held_out = load_problems(held_out_data) if held_out_data and config.eval_every else []
-    safety = (config.trust_remote_code, config.pickled_weights)
     if METHODS[config.method].solution and not any(p.solution for p in problems):
         raise UserError(f"--method {config.method}: no problem in {data} has a solution")
+    safety = (config.trust_remote_code, config.pickled_weights)
     policy = load_policy(config.model, config.device, *safety)
     check_prompts(policy, problems + held_out, config)
     if config.gradient_checkpointing:
@@ -1356,10 +1361,9 @@ def train(config: Config) -> int:
     with Interrupt() as interrupt:
         learn(run, problems, held_out, interrupt)
     run.save()
-    stopped = interrupt.signal
-    if stopped:
+    if interrupt.signal:
         tqdm.write(f"stopped; go on with: python lte.py --resume {run.folder}")
-        return 128 + stopped
+        return 128 + interrupt.signal
     report(run, run.save_final())
     return 0
 
