@@ -325,7 +325,7 @@ def reproduce(out: Path, figure: str | None) -> None:
 # Command line
 
 
-SETTINGS = ("max_new_tokens", "temperature", "seed", "device", "threads", "max_rows")
+SETTINGS = ("max_new_tokens", "temperature", "seed", "device", "threads", "cache_gib")
 
 
 def build_parser() -> lte.Parser:

@@ -27,8 +27,9 @@ Where the paper leaves room we chose as follows; test_lte.py has a test for each
     --separate-normalisers Z counts the on-policy and Z' the off-policy ones.
  4. Advantages. std is that of the G rewards themselves (divides by G), without an epsilon: equal
     rewards are recognised by max == min.
- 5. pi_old is what the sampler recorded. Sampler and trainer agree within rounding; logprob_gap in
-    metrics.jsonl says how well.
+ 5. pi_old is what the sampler recorded. In float32, sampler and trainer agree within rounding. In
+    bfloat16 they don't, so there the trainer's forward pass computes pi_old anew, hinted responses
+    under their hinted prompt. logprob_gap in metrics.jsonl is the difference.
  6. Groups of equal rewards have no gradient and skip the forward pass, unless there is an entropy
     bonus; their tokens count in Z. An update that has no other groups is no optimizer step.
  7. luffy. The reference solution joins the G rollouts as number G + 1, if the checker accepts it
@@ -44,6 +45,8 @@ import argparse
 import contextlib
 import copy
 import dataclasses
+import hashlib
+import http.client
 import json
 import math
 import os
@@ -54,6 +57,7 @@ import signal
 import subprocess
 import sys
 import time
+import urllib.request
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -103,8 +107,8 @@ class Config:
     may hold defaults that suit it."""
 
     model: str = setting("small-model", "a causal language model: folder or Hugging Face name")
-    data: str = setting("", "problems to train on, JSONL [MODEL/train.jsonl]")
-    eval_data: str = setting("", "held-out problems, JSONL [test.jsonl beside the training data]")
+    data: str = setting("", "problems to train on: JSONL file, or gsm8k [MODEL/train.jsonl]")
+    eval_data: str = setting("", "held-out problems: file or benchmark [test.jsonl beside --data]")
     method: str = setting("lte", "what to do about none-pass groups", choices=list(METHODS))
     steps: int = setting(100, "training steps")
     rollouts: int = setting(0, "end after so many rollouts, for fair comparisons (0: don't)")
@@ -123,9 +127,12 @@ class Config:
         "own", "shuffled: another problem's wrong answers, the control", choices=["own", "shuffled"]
     )
     max_grad_norm: float = setting(1.0, "the gradient is scaled down to this norm")
+    system_prompt: str = setting("", "what the model is told before each problem")
     micro_tokens: int = setting(16384, "tokens of one forward and backward pass: bounds memory")
-    max_rows: int = setting(1024, "responses sampled at a time: bounds the memory of the cache")
+    cache_gib: float = setting(4.0, "GiB for the key-value cache: how many responses at a time")
     gradient_checkpointing: bool = setting(False, "recompute activations: slower, less memory")
+    pure_bf16: bool = setting(False, "weights and optimizer in bfloat16: less memory, less learned")
+    cuda_graphs: bool = setting(False, "on a GPU: decode by recorded CUDA graphs (experimental)")
     eval_every: int = setting(20, "validate every so many steps, before and after (0: never)")
     eval_samples: int = setting(16, "samples a held-out problem")
     save_every: int = setting(50, "save a checkpoint every so many steps and at the end")
@@ -140,12 +147,12 @@ class Config:
 
 
 MAY_CHANGE_ON_RESUME = ("resume", "steps", "rollouts", "device", "threads", "save_every")
-MAY_CHANGE_ON_RESUME += ("micro_tokens", "max_rows", "trust_remote_code", "pickled_weights")
+MAY_CHANGE_ON_RESUME += ("micro_tokens", "cache_gib", "trust_remote_code", "pickled_weights")
 AT_LEAST = {
     0: ("rollouts", "keep_failed", "clip", "entropy_coef", "eval_every", "threads", "seed")
     + ("samples_per_step",),
     1: ("steps", "prompts_per_step", "updates_per_step", "max_new_tokens", "micro_tokens")
-    + ("max_rows", "eval_samples", "save_every"),
+    + ("eval_samples", "save_every"),
     2: ("group_size",),
 }
 
@@ -161,7 +168,7 @@ def check_config(config: Config) -> None:
             if not least <= getattr(config, name) < math.inf:
                 value = getattr(config, name)
                 raise UserError(f"{flag(name)} is {value}: it must be at least {least}")
-    for name in ("temperature", "lr", "gamma", "max_grad_norm"):
+    for name in ("temperature", "lr", "gamma", "max_grad_norm", "cache_gib"):
         if not 0 < getattr(config, name) < math.inf:
             raise UserError(f"{flag(name)} is {getattr(config, name)}: it must be above 0")
     for f in dataclasses.fields(Config):
@@ -192,7 +199,8 @@ def halve_if_out_of_memory(work: Callable, config: Config, budget: str):
         if not is_out_of_memory(error):
             raise
     # Outside of the except clause: the exception would keep the tensors of the failed try alive.
-    setattr(config, budget, max(getattr(config, budget) // 2, 1))
+    value = getattr(config, budget)
+    setattr(config, budget, max(value // 2, 1) if isinstance(value, int) else value / 2)
     tqdm.write(f"out of memory: going on with {flag(budget)} {getattr(config, budget)}")
     if torch.cuda.is_available():
         torch.cuda.empty_cache()
@@ -212,16 +220,21 @@ class Policy(NamedTuple):
 
 
 def load_policy(
-    name: str, device: str = "cpu", trust_remote_code: bool = False, pickled_weights: bool = False
+    name: str,
+    device: str = "cpu",
+    trust_remote_code: bool = False,
+    pickled_weights: bool = False,
+    pure_bf16: bool = False,
 ) -> Policy:
     """Load a causal language model and its tokenizer, by Hugging Face name or folder.
 
-    The weights are float32 whatever the checkpoint holds: most RL updates are too small for bf16
-    and would round to nothing. Dropout is set to 0 (choice 8). By default nothing in the folder can
-    run code. Raises UserError if it can't load.
+    The weights are float32 whatever the checkpoint holds, unless `pure_bf16`: most RL updates are
+    too small for bf16 and round to nothing. Dropout is set to 0 (choice 8). By default nothing in
+    the folder can run code. Raises UserError if it can't load.
     """
     trust = {"trust_remote_code": trust_remote_code}
-    weights = {"dtype": torch.float32, "use_safetensors": None if pickled_weights else True}
+    weights = {"dtype": torch.bfloat16 if pure_bf16 else torch.float32}
+    weights["use_safetensors"] = None if pickled_weights else True
     try:
         config = transformers.AutoConfig.from_pretrained(name, **trust)
         for part in (config, config.get_text_config()):
@@ -248,7 +261,8 @@ def load_policy(
 
 def check_sampler(policy: Policy, name: str) -> None:
     """Raise UserError for a model that our key-value cache does not suit: its own forward pass must
-    agree with what the sampler records."""
+    agree with what the sampler records, as far as rounding lets it."""
+    rounding = 0.05 if policy.model.dtype == torch.float32 else 0.5
     kinds = set(getattr(policy.model.config.get_text_config(), "layer_types", None) or ())
     try:
         generator = torch.Generator(policy.model.device).manual_seed(0)
@@ -263,13 +277,115 @@ def check_sampler(policy: Policy, name: str) -> None:
         if is_out_of_memory(error):
             raise
         gap = math.inf
-    if not gap < 0.05 or kinds - {"full_attention", "sliding_attention"}:
+    if not gap < rounding or kinds - {"full_attention", "sliding_attention"}:
         raise UserError(f"{name!r} has a kind of attention or cache that the sampler can't handle")
+
+
+def mixed_precision(config: Config) -> bool:
+    """Whether weights are float32 and computation is bfloat16, which suits a GPU."""
+    return torch.device(config.device).type != "cpu" and not config.pure_bf16
+
+
+def autocast(config: Config) -> torch.autocast:
+    """The trainer's forward pass runs within it."""
+    kind = torch.device(config.device).type
+    return torch.autocast(kind, torch.bfloat16, enabled=mixed_precision(config))
+
+
+def sampling_policy(policy: Policy, config: Config) -> Policy:
+    """pi_old, which samples: the policy itself, or in mixed precision a bfloat16 copy of it."""
+    if not mixed_precision(config):
+        return policy
+    model = copy.deepcopy(policy.model)
+    for weight in model.parameters():  # and not the buffers: rotary frequencies stay float32
+        weight.data = weight.data.bfloat16()
+    return policy._replace(model=model.requires_grad_(False))
+
+
+@torch.no_grad()
+def refresh(old: Policy, policy: Policy) -> None:
+    """pi_old <- pi_theta."""
+    if old.model is not policy.model:
+        for copied, weight in zip(old.model.parameters(), policy.model.parameters(), strict=True):
+            copied.copy_(weight)
 
 
 def context_length(model) -> float:
     """Most tokens that prompt and response may have together; infinite without a limit."""
     return getattr(model.config.get_text_config(), "max_position_embeddings", None) or math.inf
+
+
+class Source(NamedTuple):
+    """A public data set: the address of a file at a fixed commit, and the sha256 of its bytes."""
+
+    url: str
+    sha256: str
+
+
+GITHUB = "https://raw.githubusercontent.com/"
+GSM8K = GITHUB + "openai/grade-school-math/3101c7d5072418e28b9008a6636bde82a006892c/"
+QWEN = GITHUB + "QwenLM/Qwen2.5-Math/a45202bd16f1ec06f433442dc1152d0074773465/evaluation/data/"
+AREAL = GITHUB + "inclusionAI/AReaL/f55fe685c661b0117d888fcae47d6f46e9a85087/evaluation/data/"
+TRAINING_DATA = {
+    "gsm8k": Source(
+        GSM8K + "grade_school_math/data/train.jsonl",
+        "17f347dc51477c50d4efb83959dbb7c56297aba886e5544ee2aaed3024813465",
+    )
+}
+BENCHMARKS = {
+    "math500": Source(
+        AREAL + "math_500/test.jsonl",
+        "35dc41080a3680858b27fa7e0533d2d547825316fc5dafe5d316f4ccc5a06132",
+    ),
+    "minerva": Source(
+        QWEN + "minerva_math/test.jsonl",
+        "0e656b430d3a0a1dab6aa853f453ba3805e28e2cabe4fc72486a897cc09d8ba2",
+    ),
+    "olympiadbench": Source(
+        QWEN + "olympiadbench/test.jsonl",
+        "bb8c1e38a16ea9eacb77530315a674d883f267fbff79183effc53681b4fcc416",
+    ),
+    "amc23": Source(
+        QWEN + "amc23/test.jsonl",
+        "43707e1ca784602d8479de24ee8ce36609dbebc46dd152b0b12a46611aa898a4",
+    ),
+    "aime24": Source(
+        QWEN + "aime24/test.jsonl",
+        "af2b8bd2aa911b6333ad0df32f3ca05c7ae8ed10f1731f4372c8ae26990bf7ac",
+    ),
+    "aime25": Source(
+        AREAL + "aime25/test.jsonl",
+        "b4e273c02d3e7fe1b74b59eae768fc8230bfb0f79539890cb56f4361caac0331",
+    ),
+    "gsm8k": Source(
+        GSM8K + "grade_school_math/data/test.jsonl",
+        "3730d312f6e3440559ace48831e51066acaca737f6eabec99bccb9e4b3c39d14",
+    ),
+}
+
+
+def locate(name: str, sources: dict[str, Source]) -> Path:
+    """The file of that name, or else the data set: fetched once, checked, kept in the user's cache.
+
+    Raises UserError if it can't be fetched or is not what it was.
+    """
+    if Path(name).is_file() or name not in sources:
+        return Path(name)
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lte"
+    url, sha256 = sources[name]
+    path = folder / f"{name}-{sha256[:8]}.jsonl"
+    try:
+        content = (
+            path.read_bytes() if path.is_file() else urllib.request.urlopen(url, timeout=60).read()
+        )
+    except (OSError, http.client.HTTPException) as error:
+        raise UserError(f"can't fetch {name} ({error}): save {url} as {path}") from None
+    if hashlib.sha256(content).hexdigest() != sha256:
+        raise UserError(f"{name} is not the file it was: delete {path}, or save {url} there")
+    if not path.is_file():
+        folder.mkdir(parents=True, exist_ok=True)
+        replace_file(path, content.decode("utf-8"))
+    return path
 
 
 @dataclass(frozen=True)
@@ -288,6 +404,7 @@ def load_problems(path: str | Path) -> list[Problem]:
     """Read a JSONL file, one problem a line, under the common field names.
 
     An answer like GSM8K's, a solution that ends in '#### x', is split into solution and answer x.
+    Without an answer, what is boxed in the solution is the answer.
     Raises UserError, with the line's number, for what is missing or broken.
     """
     try:
@@ -310,6 +427,8 @@ def parse_problem(line: str, where: str) -> Problem:
         raise UserError(f"{where} is not a JSON object")
     problem = next((row[k] for k in PROBLEM_KEYS if row.get(k)), None)
     answer = next((row[k] for k in ANSWER_KEYS if row.get(k) not in (None, "", [])), None)
+    if answer is None and "\\boxed" in str(row.get("solution")):
+        answer = extract_answer(str(row["solution"]))
     if isinstance(answer, list) and len(answer) == 1:
         answer = answer[0]
     if not isinstance(problem, str) or not problem.strip():
@@ -392,7 +511,9 @@ def build_hint(failed: list[Rollout], gold: str | None = None) -> Hint | None:
     return Hint("Hint", tuple(answers)) if answers else None
 
 
-def build_prompt(tokenizer, problem: str, hint: Hint | None = None) -> list[int]:
+def build_prompt(
+    tokenizer, problem: str, hint: Hint | None = None, system_prompt: str = ""
+) -> list[int]:
     """Token ids of the prompt for q, or for (H_q, q): the tokenizer's chat template, or plain text.
 
     A problem that holds a token of the template is encoded apart, as plain text: its '<|im_end|>'
@@ -400,12 +521,14 @@ def build_prompt(tokenizer, problem: str, hint: Hint | None = None) -> list[int]
     """
     content = "\n\n".join(part for part in (problem, hint and hint.text, INSTRUCTION) if part)
     if not tokenizer.chat_template:
-        ids = tokenizer(content + "\n", split_special_tokens=True)["input_ids"]
+        text = f"{system_prompt}\n\n{content}\n" if system_prompt else f"{content}\n"
+        ids = tokenizer(text, split_special_tokens=True)["input_ids"]
         return ids[:-1] if ids[-1:] == [tokenizer.eos_token_id] else ids  # the text is to go on
     if not any(token in content for token in tokenizer.get_added_vocab()):
-        return tokenizer(in_chat(tokenizer, content), add_special_tokens=False)["input_ids"]
+        chat = in_chat(tokenizer, content, system_prompt)
+        return tokenizer(chat, add_special_tokens=False)["input_ids"]
     slot = "(the question)"
-    before, after = in_chat(tokenizer, slot).rsplit(slot, 1)
+    before, after = in_chat(tokenizer, slot, system_prompt).rsplit(slot, 1)
     ids = []
     for text, plain in ((before, False), (content, True), (after, False)):
         encode = {"add_special_tokens": False, "split_special_tokens": plain}
@@ -413,14 +536,15 @@ def build_prompt(tokenizer, problem: str, hint: Hint | None = None) -> list[int]
     return ids
 
 
-def in_chat(tokenizer, content: str) -> str:
+def in_chat(tokenizer, content: str, system_prompt: str) -> str:
     """The text of a chat in which the user says `content` and the model is to answer."""
-    message = [{"role": "user", "content": content}]
+    messages = [{"role": "system", "content": system_prompt}] if system_prompt else []
+    messages.append({"role": "user", "content": content})
     try:
-        chat = tokenizer.apply_chat_template(message, tokenize=False, add_generation_prompt=True)
+        chat = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     except Exception as error:  # noqa: BLE001  a template is a program
         raise UserError(f"the model's chat template fails: {str(error).strip()[:200]}") from None
-    if content.strip() not in chat:
+    if content.strip() not in chat or system_prompt.strip() not in chat:
         raise UserError("the model's chat template leaves out or changes what the user says")
     return chat
 
@@ -428,6 +552,10 @@ def in_chat(tokenizer, content: str) -> str:
 # --------------------------------------------------------------------------------------------------
 # Sampling: one prefill a prompt shared by its G rows, a preallocated cache, finished rows leave and
 # waiting prompts take their places
+
+
+MAX_ROWS = 1024  # responses decoded at a time: bounds their logits
+PREFILL_TOKENS = 16_384  # of prompts read at a time, padding included
 
 
 class Batch:
@@ -439,6 +567,7 @@ class Batch:
         self.position = torch.empty(0, dtype=torch.long, device=device)  # [n]
         self.owner = self.position.clone()  # [n] number of the rollout
         self.length = self.position.clone()  # [n] tokens sampled so far
+        self.present = self.position, 0  # position and used, as the forward pass at hand sees them
 
 
 class RowCacheLayer(CacheLayerMixin):
@@ -471,36 +600,37 @@ class RowCacheLayer(CacheLayerMixin):
 
     def update(self, key_states: Tensor, value_states: Tensor, *args, **kwargs):
         """Store one token a row [n, heads, 1, head_dim]; return what the rows hold so far."""
-        n, used = self.batch.count, self.batch.used
+        position, used = self.batch.present
+        n = len(position)
         rows = torch.arange(n, device=key_states.device)
-        self.keys[rows, :, self.batch.position] = key_states[:, :, 0]
-        self.values[rows, :, self.batch.position] = value_states[:, :, 0]
+        self.keys[rows, :, position] = key_states[:, :, 0]
+        self.values[rows, :, position] = value_states[:, :, 0]
         return self.keys[:n, :, :used], self.values[:n, :, :used]  # [n, heads, used, head_dim]
 
     def move(self, source: Tensor, target: Tensor) -> None:
         self.keys[target], self.values[target] = self.keys[source], self.values[source]
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
-        return self.batch.used, 0
+        return self.batch.present[1], 0
 
     def get_seq_length(self) -> int:
-        return self.batch.used
+        return self.batch.present[1]
 
     def get_max_length(self) -> int:
         return self.batch.width
 
 
-def decoding_mask(model, batch: Batch) -> Tensor | dict[str, Tensor]:
+def decoding_mask(model, position: Tensor, used: int) -> Tensor | dict[str, Tensor]:
     """Additive mask [n, 1, 1, used]: a row sees its own positions, in a sliding window if any."""
-    slot = torch.arange(batch.used, device=batch.position.device)[None]
-    future = slot > batch.position[:, None]  # [n, used]
+    slot = torch.arange(used, device=position.device)[None]
+    future = slot > position[:, None]  # [n, used]
     allowed = torch.zeros(future.shape, dtype=model.dtype, device=future.device)
     full = allowed.masked_fill(future, torch.finfo(model.dtype).min)[:, None, None]
     config = model.config.get_text_config()
     window, kinds = getattr(config, "sliding_window", None), getattr(config, "layer_types", None)
     if not window or (kinds and "sliding_attention" not in kinds):
         return full
-    past = slot <= batch.position[:, None] - window
+    past = slot <= position[:, None] - window
     sliding = full.masked_fill(past[:, None, None], torch.finfo(model.dtype).min)
     return {"full_attention": full, "sliding_attention": sliding} if kinds else sliding
 
@@ -524,24 +654,46 @@ def temper(logits: Tensor, temperature: float) -> Tensor:
 def choose(logits: Tensor, temperature: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Draw a token a row from softmax(logits / T) [n, V]; tokens and log-probabilities [n].
 
-    Inverts the distribution function at one uniform number a row, in float64: every token is within
-    reach, none of probability 0 is. T = 0 takes the likeliest, with its log-probability at T = 1.
+    T = 0 takes the likeliest, with its log-probability at T = 1.
     """
-    logits = temper(logits, temperature or 1.0)
-    logprobs = logits - logits.logsumexp(-1, keepdim=True)  # [n, V]
+    probabilities = temper(logits, temperature or 1.0).softmax(-1)
     if temperature == 0:
-        tokens = logprobs.argmax(-1, keepdim=True)
+        tokens = probabilities.argmax(-1, keepdim=True)
     else:
-        cdf = logprobs.double().exp_().cumsum(-1)
-        u = torch.rand(len(cdf), 1, dtype=cdf.dtype, device=cdf.device, generator=generator)
-        tokens = torch.searchsorted(cdf, u * cdf[:, -1:], right=True).clamp_(max=cdf.shape[1] - 1)
-    return tokens[:, 0], logprobs.gather(-1, tokens)[:, 0]
+        tokens = draw(probabilities, generator)
+    return tokens[:, 0], probabilities.gather(-1, tokens)[:, 0].log()
+
+
+def draw(probabilities: Tensor, generator: torch.Generator, block: int = 256) -> Tensor:
+    """Draw an index a row [n, V] -> [n, 1]: by one uniform number, first a block of the vocabulary,
+    then an index in it. On a CPU that is many times faster than torch.multinomial."""
+    n, size = probabilities.shape
+    blocks = torch.nn.functional.pad(probabilities, (0, -size % block)).view(n, -1, block)
+    u = torch.rand(n, 1, dtype=torch.double, device=blocks.device, generator=generator)
+    chosen, u = invert(blocks.sum(-1).double(), u)
+    within = blocks[torch.arange(n, device=blocks.device), chosen[:, 0]].double()  # [n, block]
+    return chosen * block + invert(within, u)[0]
+
+
+def invert(mass: Tensor, u: Tensor) -> tuple[Tensor, Tensor]:
+    """Invert the distribution function of weights [n, m] at u [n, 1] in [0, 1).
+
+    Returns the index, and how far u got into its share, in [0, 1). In float64 every index is within
+    reach; none of weight 0 is.
+    """
+    cdf = mass.cumsum(-1)
+    target = (u * cdf[:, -1:]).minimum(cdf[:, -1:].nextafter(torch.zeros_like(u)))
+    index = torch.searchsorted(cdf, target, right=True)
+    share = mass.gather(-1, index)
+    return index, ((target - cdf.gather(-1, index)) / share + 1).clamp(min=0)
 
 
 class Sampler:
     """What `sample` works on: the batch and its cache, the prompts that wait, the tokens so far."""
 
-    def __init__(self, model, prompts, group_size: int, max_new_tokens: int, max_rows: int):
+    def __init__(
+        self, model, prompts, group_size: int, max_new_tokens: int, max_rows: int, graphs: bool
+    ):
         self.model, self.prompts, self.group_size = model, prompts, group_size
         self.waiting = deque(range(len(prompts)))
         total, device = len(prompts) * group_size, model.device
@@ -552,6 +704,7 @@ class Sampler:
         self.tokens = torch.zeros(total, max_new_tokens, dtype=torch.long, device=device)
         self.logprobs = torch.zeros(total, max_new_tokens, device=device)
         self.lengths = torch.zeros(total, dtype=torch.long, device=device)
+        self.step = Recorder(self.forward, self.batch) if graphs else self.forward
 
     def room(self) -> int:
         """Prompts to admit now. In bulk: once a quarter of the rows is free, or all can come in."""
@@ -560,8 +713,13 @@ class Sampler:
         return min(fits, len(self.waiting)) if fits >= min(bulk, len(self.waiting)) else 0
 
     def admit(self, n: int) -> Tensor:
-        """Prefill the next n prompts, each once for its G rows; logits of those rows [n G, V]."""
+        """Prefill the next n prompts, so many at a time; logits of their rows [n G, V]."""
         numbers = [self.waiting.popleft() for _ in range(n)]
+        share = max(PREFILL_TOKENS // max(len(self.prompts[i]) for i in numbers), 1)
+        return torch.cat([self.prefill(numbers[i : i + share]) for i in range(0, n, share)])
+
+    def prefill(self, numbers: list[int]) -> Tensor:
+        """One forward pass over P prompts, each once for its G rows; logits of those [P G, V]."""
         batch, model, group_size = self.batch, self.model, self.group_size
         ids, lengths = right_pad([self.prompts[i] for i in numbers], model.device)  # [P, T]
         last = torch.arange(ids.shape[1], device=model.device) == lengths[:, None] - 1
@@ -582,10 +740,15 @@ class Sampler:
     def decode(self) -> Tensor:
         """Feed every row its last token; logits of the next ones [n, V]."""
         batch = self.batch
+        return self.step(self.tokens[batch.owner, batch.length - 1], batch.position, batch.used)
+
+    def forward(self, tokens: Tensor, position: Tensor, used: int) -> Tensor:
+        """One token a row, at its position [n]; the longest row has `used`. Logits [n, V]."""
+        self.batch.present = position, used
         return self.model(
-            input_ids=self.tokens[batch.owner, batch.length - 1][:, None],  # [n, 1]
-            attention_mask=decoding_mask(self.model, batch),
-            position_ids=batch.position[:, None],
+            input_ids=tokens[:, None],
+            attention_mask=decoding_mask(self.model, position, used),
+            position_ids=position[:, None],
             past_key_values=self.cache,
             use_cache=True,
         ).logits[:, -1]
@@ -627,11 +790,58 @@ class Sampler:
         ]
 
 
+class Recorder:
+    """Sampler.forward by CUDA graphs, one for each number of rows and of positions, both rounded up
+    to powers of two: a step then costs one launch and not that of a thousand kernels."""
+
+    def __init__(self, forward: Callable, batch: Batch):
+        self.forward, self.batch, self.recorded = forward, batch, {}
+
+    def __call__(self, tokens: Tensor, position: Tensor, used: int) -> Tensor:
+        rows = min(1 << (len(tokens) - 1).bit_length(), self.batch.capacity)
+        size = rows, min(1 << (used - 1).bit_length(), self.batch.width)
+        new = size not in self.recorded
+        inputs = tokens.new_zeros(2, rows) if new else self.recorded[size][0]
+        inputs[0, : len(tokens)], inputs[1, : len(tokens)] = tokens, position
+        # Rows beyond the batch are free ones: what the step writes there is never read. Recording
+        # does the step, more than once, with this step's inputs: it writes the same each time.
+        if new:
+            self.recorded[size] = inputs, cuda_graph(lambda: self.forward(*inputs, size[1]))
+        return self.recorded[size][1]()[: len(tokens)]
+
+
+def cuda_graph(step: Callable[[], Tensor]) -> Callable[[], Tensor]:
+    """Record step(), which reads and writes the same memory every time; returns its replay."""
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        step()  # lazy initialisations, which can't be recorded
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        result = step()
+
+    def replay() -> Tensor:
+        graph.replay()
+        return result
+
+    return replay
+
+
 def right_pad(sequences: list[list[int]], device) -> tuple[Tensor, Tensor]:
     """Ids of any lengths -> [B, longest], filled up with 0 (never read), and their lengths [B]."""
     rows = [torch.tensor(s) for s in sequences]
     lengths = torch.tensor([len(s) for s in sequences], device=device)
     return torch.nn.utils.rnn.pad_sequence(rows, batch_first=True).to(device), lengths
+
+
+@torch.inference_mode()
+def rows_that_fit(model, width: int, gib: float) -> int:
+    """Rows of `width` tokens that a key-value cache of so many GiB holds: 1 to MAX_ROWS."""
+    cache, token = DynamicCache(), torch.zeros(1, 1, dtype=torch.long, device=model.device)
+    model(input_ids=token, past_key_values=cache, use_cache=True)
+    row = width * sum(layer.keys.nbytes + layer.values.nbytes for layer in cache.layers)
+    return min(max(int(gib * 2**30) // row, 1), MAX_ROWS)
 
 
 @torch.inference_mode()
@@ -643,7 +853,8 @@ def sample(
     temperature: float,
     eos_ids: set[int],
     generator: torch.Generator,
-    max_rows: int = 1024,
+    max_rows: int = MAX_ROWS,
+    cuda_graphs: bool = False,
 ) -> list[list[Rollout]]:
     """Sample `group_size` responses a prompt, from the full distribution at `temperature`.
 
@@ -663,13 +874,14 @@ def sample(
     if not prompts:
         return []
     with eval_mode(model):
-        sampler = Sampler(model, prompts, group_size, max_new_tokens, max_rows)
+        sampler = Sampler(model, prompts, group_size, max_new_tokens, max_rows, cuda_graphs)
         batch, eos = sampler.batch, torch.tensor(sorted(eos_ids), device=model.device)
         while sampler.waiting or batch.count:
             parts = [sampler.decode()] if batch.count else []
             if n := sampler.room():
                 parts.append(sampler.admit(n))
-            tokens, logprobs = choose(torch.cat(parts), temperature, generator)  # [n]
+            logits = torch.cat(parts) if len(parts) > 1 else parts[0]  # [n, V]
+            tokens, logprobs = choose(logits, temperature, generator)  # [n]
             sampler.append(tokens, logprobs)
             sampler.retire(torch.isin(tokens, eos) | (batch.length == max_new_tokens))
     return sampler.rollouts(eos_ids)
@@ -701,7 +913,9 @@ class Group:
 
 def sample_groups(policy: Policy, problems, config: Config, generator) -> list[Group]:
     """G rollouts for each problem: o_i ~ pi_old(. | q)."""
-    prompts = [build_prompt(policy.tokenizer, p.problem) for p in problems]
+    prompts = [
+        build_prompt(policy.tokenizer, p.problem, None, config.system_prompt) for p in problems
+    ]
     groups = sample_under(policy, prompts, config.group_size, config, generator)
     return [Group(p, rollouts) for p, rollouts in zip(problems, groups, strict=True)]
 
@@ -710,14 +924,16 @@ def sample_under(
     policy: Policy, prompts: list[list[int]], group_size: int, config: Config, generator
 ) -> list[list[Rollout]]:
     """`group_size` rollouts for each prompt, with the run's settings."""
-    state = generator.get_state()
+    state, width = generator.get_state(), max(map(len, prompts), default=0) + config.max_new_tokens
 
     def work():
         generator.set_state(state)
         sizes = (group_size, config.max_new_tokens, config.temperature)
-        return sample(policy.model, prompts, *sizes, policy.eos_ids, generator, config.max_rows)
+        max_rows = rows_that_fit(policy.model, width, config.cache_gib)
+        how = (policy.eos_ids, generator, max_rows, config.cuda_graphs)
+        return sample(policy.model, prompts, *sizes, *how)
 
-    return halve_if_out_of_memory(work, config, "max_rows")
+    return halve_if_out_of_memory(work, config, "cache_gib")
 
 
 def grade(rollouts: list[Rollout], problem: Problem, tokenizer) -> None:
@@ -753,7 +969,10 @@ def sample_again(policy: Policy, groups: list[Group], config: Config, generator)
         give_hints(groups, config.hint_answers == "shuffled")
         groups = [g for g in groups if g.hint]
     room = context_length(policy.model) - config.max_new_tokens
-    prompts = [build_prompt(policy.tokenizer, g.problem.problem, g.hint) for g in groups]
+    prompts = [
+        build_prompt(policy.tokenizer, g.problem.problem, g.hint, config.system_prompt)
+        for g in groups
+    ]
     groups = [g for g, prompt in zip(groups, prompts, strict=True) if len(prompt) <= room]
     prompts = [prompt for prompt in prompts if len(prompt) <= room]
     extras = sample_under(policy, prompts, config.group_size, config, generator)
@@ -889,11 +1108,10 @@ def score(
     logits = model(input_ids=ids, use_cache=False, logits_to_keep=predicts).logits
     logits = temper(logits, temperature)  # [N, V]
     targets = ids[:, 1:][predicts[:, :-1]]  # [N]
-    normaliser = logits.logsumexp(-1)
-    logprobs = logits.gather(-1, targets[:, None])[:, 0] - normaliser
+    logprobs = -torch.nn.functional.cross_entropy(logits, targets, reduction="none")
     if not with_entropy:
         return logprobs, None
-    every = logits - normaliser[:, None]
+    every = logits.log_softmax(-1)
     return logprobs, -(every.exp() * every).sum(-1)
 
 
@@ -916,6 +1134,34 @@ def token_counts(examples: list[Example], separate: bool) -> tuple[int, int]:
         counts[rollout.off_policy] += len(rollout.response_ids)
     on, off = counts if separate else (sum(counts), sum(counts))
     return max(on, 1), max(off, 1)
+
+
+@torch.no_grad()
+def rescore(policy: Policy, groups: list[Group], config: Config) -> float:
+    """Replace log pi_old as sampled by the trainer's, under the prompts of sampling (choice 5).
+
+    Before mixing, and for the responses that may come to be trained. Returns the largest gap.
+    """
+    rollouts = []
+    for group in groups:
+        some = group.rollouts + [r for r in group.extra if r.reward == 1]
+        if config.entropy_coef or len({r.reward for r in some}) > 1:
+            rollouts += some
+
+    def work() -> list[tuple[Rollout, list[float]]]:
+        scored = []
+        for batch in micro_batches([Example(r, 0.0) for r in rollouts], config.micro_tokens):
+            with autocast(config):
+                logprobs = score(policy.model, batch, config.temperature)[0]
+            parts = logprobs.split([len(r.response_ids) for r, _ in batch])
+            scored += [(r, part.tolist()) for (r, _), part in zip(batch, parts, strict=True)]
+        return scored
+
+    gap = 0.0
+    for rollout, logprobs in halve_if_out_of_memory(work, config, "micro_tokens"):
+        gap = max([gap, *(abs(a - b) for a, b in zip(logprobs, rollout.logprobs, strict=True))])
+        rollout.logprobs = logprobs
+    return gap
 
 
 class Tally:
@@ -962,7 +1208,8 @@ def accumulate_gradients(
     # Without advantage there is no gradient, but for that of the entropy bonus. (Choice 6.)
     useful = [e for e in examples if e.advantage != 0 or config.entropy_coef]
     for batch in micro_batches(useful, config.micro_tokens):
-        logprobs, entropy = score(model, batch, config.temperature, config.entropy_coef > 0)  # [N]
+        with autocast(config):
+            logprobs, entropy = score(model, batch, config.temperature, config.entropy_coef > 0)
         lengths = torch.tensor([len(e.rollout.response_ids) for e in batch], device=model.device)
         old = [logprob for e in batch for logprob in e.rollout.logprobs]
         old_logprobs = torch.tensor(old, device=model.device)
@@ -1048,29 +1295,37 @@ class Stopwatch:
 
 
 def train_step(
-    policy: Policy, optimizer, problems: list[Problem], config: Config, step: int
+    policy: Policy, old: Policy, optimizer, problems: list[Problem], config: Config, step: int
 ) -> tuple[list[Group], dict]:
-    """One step of LTE, counted from 1. Returns the mixed groups and a line for metrics.jsonl."""
+    """One step of LTE, counted from 1. `old` is pi_old, which samples, and then the policy again.
+
+    Returns the mixed groups and a line for metrics.jsonl.
+    """
     watch, tokenizer = Stopwatch(config.device), policy.tokenizer
-    groups = sample_groups(policy, problems, config, generator_for(config, "sample", step))
+    groups = sample_groups(old, problems, config, generator_for(config, "sample", step))
     watch.lap("sample")
     for group in groups:
         grade(group.rollouts, group.problem, tokenizer)
         group.passed = sum(r.reward == 1 for r in group.rollouts)
     first = [r for g in groups for r in g.rollouts]
     watch.lap("grade")
-    retried = sample_again(policy, groups, config, generator_for(config, "hint", step))
+    retried = sample_again(old, groups, config, generator_for(config, "hint", step))
     watch.lap("hint")
-    rng = random.Random(seed_for(config, "mix", step))
     for group in retried:
         grade(group.extra, group.problem, tokenizer)
+    watch.lap("grade")
+    half = config.pure_bf16 or mixed_precision(config)
+    gap = rescore(policy, groups, config) if half else 0.0
+    rng = random.Random(seed_for(config, "mix", step))
+    for group in retried:
         group.rollouts = mix_group(group.rollouts, group.extra, rng, config.keep_failed)
     if METHODS[config.method].solution:
         for group in groups:
             add_solution(policy, group)
-    watch.lap("grade")
     updated = update(policy, optimizer, groups, config)
+    refresh(old, policy)
     watch.lap("update")
+    updated["logprob_gap"] = max(gap, updated["logprob_gap"])
     metrics = {"step": step, **describe(groups, first, config), **updated, "seconds": watch.seconds}
     speed = metrics["sampled_tokens"] / sum(watch.seconds.values())
     return groups, metrics | {"tokens_per_second": speed}
@@ -1107,7 +1362,9 @@ def evaluate(
     policy: Policy, problems: list[Problem], samples: int, config: Config, step: int = 0
 ) -> list[list[Rollout]]:
     """`samples` graded rollouts a problem, without hints."""
-    prompts = [build_prompt(policy.tokenizer, p.problem) for p in problems]
+    prompts = [
+        build_prompt(policy.tokenizer, p.problem, None, config.system_prompt) for p in problems
+    ]
     generator = generator_for(config, "evaluate", step)
     groups = sample_under(policy, prompts, samples, config, generator)
     for group, problem in zip(groups, problems, strict=True):
@@ -1168,6 +1425,7 @@ class Run:
 
     def __init__(self, config: Config, policy: Policy, optimizer):
         self.config, self.policy, self.optimizer = config, policy, optimizer
+        self.old = sampling_policy(policy, config)
         self.step, self.rollouts = 0, 0  # done so far
         self.folder = Path(config.out)
         self.checkpoints = self.folder / "checkpoint"
@@ -1217,6 +1475,7 @@ class Run:
             except Exception as error:  # noqa: BLE001  torn or foreign, in any way
                 tqdm.write(f"{path} can't be used ({type(error).__name__}): trying the one before")
                 path.rename(path.with_suffix(".broken"))
+        refresh(self.old, self.policy)
         for name in self.LOGS:
             kept = [row for row in self.rows(name) if row["step"] <= self.step]
             if name == "validation.jsonl":  # without one that was the end of a shorter run
@@ -1228,7 +1487,8 @@ class Run:
         final, temporary = self.folder / "final", self.folder / "final.tmp"
         self.policy.model.save_pretrained(temporary)
         self.policy.tokenizer.save_pretrained(temporary)
-        sampling = {name: getattr(self.config, name) for name in ("max_new_tokens", "temperature")}
+        names = ("max_new_tokens", "temperature", "system_prompt")
+        sampling = {name: getattr(self.config, name) for name in names}
         replace_file(temporary / "recipe.json", json.dumps(sampling) + "\n")
         shutil.rmtree(final, ignore_errors=True)
         return temporary.rename(final)
@@ -1246,7 +1506,7 @@ def read_log(path: Path) -> list[dict]:
 def replace_file(path: Path, text: str) -> None:
     """Write under another name, then rename: nobody ever sees half a file."""
     temporary = path.with_suffix(".tmp")
-    temporary.write_text(text, encoding="utf-8")
+    temporary.write_text(text, encoding="utf-8", newline="\n")
     temporary.replace(path)
 
 
@@ -1313,15 +1573,17 @@ class Interrupt:
 
 def find_data(config: Config) -> tuple[Path, Path | None]:
     """Files of the training and of the held-out problems."""
-    data = Path(config.data) if config.data else Path(config.model) / "train.jsonl"
+    default = Path(config.model) / "train.jsonl"
+    data = locate(config.data, TRAINING_DATA) if config.data else default
     if not config.data and not data.is_file():
         raise UserError(
             f"no model with problems of its own at {config.model!r}: name a --data file"
         )
     if not data.is_file():
-        raise UserError(f"no problems to train on: there is no file {data} (--data)")
+        names = ", ".join(TRAINING_DATA)
+        raise UserError(f"no problems to train on: no file or data set {data} (--data; {names})")
     if config.eval_data:
-        return data, Path(config.eval_data)
+        return data, locate(config.eval_data, BENCHMARKS)
     beside = data.with_name("test.jsonl")
     return data, beside if beside.is_file() and beside != data else None
 
@@ -1330,7 +1592,7 @@ def check_prompts(policy: Policy, problems: list[Problem], config: Config) -> No
     """Raise UserError for the first problem that leaves no room for a response."""
     room = context_length(policy.model) - config.max_new_tokens
     for problem in problems:
-        length = len(build_prompt(policy.tokenizer, problem.problem))
+        length = len(build_prompt(policy.tokenizer, problem.problem, None, config.system_prompt))
         if length > room:
             raise UserError(
                 f"a prompt of {length} tokens leaves no room for --max-new-tokens "
@@ -1349,7 +1611,9 @@ def train(config: Config) -> int:
     if METHODS[config.method].solution and not any(p.solution for p in problems):
         raise UserError(f"--method {config.method}: no problem in {data} has a solution")
     safety = (config.trust_remote_code, config.pickled_weights)
-    policy = load_policy(config.model, config.device, *safety)
+    policy = load_policy(config.model, config.device, *safety, config.pure_bf16)
+    if config.pure_bf16:
+        tqdm.write("--pure-bf16: an update smaller than 1/256 of a weight rounds to nothing")
     check_prompts(policy, problems + held_out, config)
     if config.gradient_checkpointing:
         policy.model.activation_checkpointing_enable()
@@ -1398,16 +1662,16 @@ def learn(run: Run, problems: list[Problem], held_out: list[Problem], interrupt:
 
 def next_step(run: Run, problems: list[Problem]) -> dict:
     """Draw problems, take a step, log it; its metrics. If memory runs out for good, save first."""
-    config, policy, optimizer, step = run.config, run.policy, run.optimizer, run.step + 1
+    config, optimizer, step = run.config, run.optimizer, run.step + 1
     before = optimizer_steps(optimizer)
     try:
         batch = draw_problems(problems, config, step)
-        groups, metrics = train_step(policy, optimizer, batch, config, step)
+        groups, metrics = train_step(run.policy, run.old, optimizer, batch, config, step)
     except (RuntimeError, MemoryError) as error:
         if is_out_of_memory(error) and optimizer_steps(optimizer) == before:
             run.save()  # nothing of this step has happened to the weights
         raise
-    shown = samples_to_log(groups, policy.tokenizer, step, config.samples_per_step)
+    shown = samples_to_log(groups, run.policy.tokenizer, step, config.samples_per_step)
     run.log("samples.jsonl", *shown)
     run.log("metrics.jsonl", metrics)
     run.step, run.rollouts = step, run.rollouts + metrics["sampled_rollouts"]
@@ -1423,7 +1687,7 @@ def validate_once(run: Run, held_out: list[Problem]) -> None:
     if any(row["step"] == run.step for row in run.rows("validation.jsonl")):
         return
     run.save()
-    result = validate(run.policy, held_out, run.config, run.step)
+    result = validate(run.old, held_out, run.config, run.step)
     run.log("validation.jsonl", result)
     tqdm.write(validation_line(result))
 
@@ -1541,7 +1805,7 @@ def main(argv: list[str] | None = None) -> int:
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        message = "out of memory: lower --max-rows and --micro-tokens, then --resume the run"
+        message = "out of memory: lower --cache-gib and --micro-tokens, then --resume the run"
     print(f"lte.py: {message}", file=sys.stderr)
     return 2
 

@@ -488,7 +488,7 @@ def test_grpo_extra_and_lte_with_an_empty_hint_sample_the_same(policy, monkeypat
         fresh = lte.load_policy(str(SMALL))
         optimizer = torch.optim.AdamW(fresh.model.parameters(), lr=1e-3)
         config = small_config(method=method)
-        groups, metrics = lte.train_step(fresh, optimizer, some_problems(), config, step=1)
+        groups, metrics = lte.train_step(fresh, fresh, optimizer, some_problems(), config, step=1)
         rows = [
             [(r.response_ids, r.logprobs, r.reward, r.prompt_ids) for r in g.rollouts]
             for g in groups
@@ -574,7 +574,7 @@ def test_each_update_has_its_own_share_of_the_groups(policy, monkeypatch):
     fresh = lte.load_policy(str(SMALL))
     optimizer = torch.optim.AdamW(fresh.model.parameters(), lr=1e-3)
     config = small_config(updates_per_step=3)
-    groups, _ = lte.train_step(fresh, optimizer, some_problems(20), config, step=1)
+    groups, _ = lte.train_step(fresh, fresh, optimizer, some_problems(20), config, step=1)
     assert len(seen) == 3 and lte.optimizer_steps(optimizer) == 3
     trained = [number for part in seen for number in part]
     assert sorted(trained) == sorted(id(r) for g in groups for r in g.rollouts)
@@ -674,7 +674,7 @@ def test_choice_5_ratio_is_1_on_the_first_update(policy):
     fresh = lte.load_policy(str(SMALL))
     optimizer = torch.optim.AdamW(fresh.model.parameters(), lr=1e-3)
     config = small_config(updates_per_step=1)
-    groups, metrics = lte.train_step(fresh, optimizer, some_problems(), config, step=1)
+    groups, metrics = lte.train_step(fresh, fresh, optimizer, some_problems(), config, step=1)
     assert metrics["logprob_gap"] < 1e-5 and metrics["clip_fraction"] == 0
     assert metrics["ratio_on"] == pytest.approx(1, abs=1e-5)
     assert metrics["rescued"] and metrics["ratio_off"] < 0.99, "hinted ones are off-policy"
@@ -682,7 +682,7 @@ def test_choice_5_ratio_is_1_on_the_first_update(policy):
     assert metrics["rescued"] == len(rescued) < metrics["none_pass"]
     assert metrics["reward"] == pytest.approx(sum(g.passed for g in groups) / 8 / len(groups))
     config = small_config(temperature=0.7)
-    _, metrics = lte.train_step(fresh, optimizer, some_problems(), config, step=2)
+    _, metrics = lte.train_step(fresh, fresh, optimizer, some_problems(), config, step=2)
     assert metrics["logprob_gap"] < 1e-5, "at any temperature"
 
 
@@ -915,7 +915,7 @@ def test_out_of_memory_halves_the_budget_once(policy, monkeypatch, capsys):
     for failures in ((), (1,), (40,)):  # the calls of the model that fail
         fresh.model.load_state_dict(policy.model.state_dict())
         config, calls, forward = (
-            small_config(max_rows=64, micro_tokens=2000),
+            small_config(cache_gib=0.5, micro_tokens=2000),
             [0],
             type(fresh.model).forward,
         )
@@ -931,10 +931,10 @@ def test_out_of_memory_halves_the_budget_once(policy, monkeypatch, capsys):
 
         with monkeypatch.context() as patch:
             patch.setattr(type(fresh.model), "forward", failing)
-            _, metrics = lte.train_step(fresh, optimizer, some_problems(8), config, step=1)
-        expected[failures] = (config.max_rows, config.micro_tokens, metrics["grad_norm"])
-    assert expected[()][:2] == (64, 2000)
-    assert expected[(1,)][:2] == (32, 2000) and expected[(40,)][:2] == (64, 1000)
+            _, metrics = lte.train_step(fresh, fresh, optimizer, some_problems(8), config, step=1)
+        expected[failures] = (config.cache_gib, config.micro_tokens, metrics["grad_norm"])
+    assert expected[()][:2] == (0.5, 2000)
+    assert expected[(1,)][:2] == (0.25, 2000) and expected[(40,)][:2] == (0.5, 1000)
     assert expected[(40,)][2] == pytest.approx(expected[()][2], rel=1e-4)
     assert capsys.readouterr().out.count("out of memory: going on with") == 2
 
