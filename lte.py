@@ -28,8 +28,8 @@ Where the paper leaves room we chose as follows; test_lte.py has a test for each
  4. Advantages. std is that of the G rewards themselves (divides by G), without an epsilon: equal
     rewards are recognised by max == min.
  5. pi_old is what the sampler recorded. In float32, sampler and trainer agree within rounding. In
-    bfloat16 they don't, so there the trainer's forward pass computes pi_old anew, hinted responses
-    under their hinted prompt. logprob_gap in metrics.jsonl is the difference.
+    bfloat16 they don't, and pi_old of on-policy responses comes from a forward pass of the trainer,
+    so that ratios start at 1. logprob_gap in metrics.jsonl is the difference.
  6. Groups of equal rewards have no gradient and skip the forward pass, unless there is an entropy
     bonus; their tokens count in Z. An update that has no other groups is no optimizer step.
  7. luffy. The reference solution joins the G rollouts as number G + 1, if the checker accepts it
@@ -61,6 +61,7 @@ import urllib.request
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -1090,6 +1091,10 @@ class Example(NamedTuple):
         return len(self.rollout.prompt_ids) + len(self.rollout.response_ids)
 
 
+def examples_of(groups: list[Group]) -> list[Example]:
+    return [e for g in groups for e in map(Example, g.rollouts, g.advantages)]
+
+
 def score(
     model, examples: list[Example], temperature: float, with_entropy: bool = False
 ) -> tuple[Tensor, Tensor | None]:
@@ -1136,31 +1141,27 @@ def token_counts(examples: list[Example], separate: bool) -> tuple[int, int]:
     return max(on, 1), max(off, 1)
 
 
+def with_gradient(examples: list[Example], config: Config) -> list[Example]:
+    """Without advantage there is no gradient, but for that of the entropy bonus. (Choice 6.)"""
+    return [e for e in examples if e.advantage != 0 or config.entropy_coef]
+
+
 @torch.no_grad()
-def rescore(policy: Policy, groups: list[Group], config: Config) -> float:
-    """Replace log pi_old as sampled by the trainer's, under the prompts of sampling (choice 5).
+def rescore(model, examples: list[Example], config: Config) -> float:
+    """In bfloat16: log pi_old of the on-policy responses anew, by the trainer's forward pass.
 
-    Before mixing, and for the responses that may come to be trained. Returns the largest gap.
+    In the very micro-batches of the update, since other shapes round otherwise. (Choice 5.) Returns
+    the largest difference to what the sampler recorded.
     """
-    rollouts = []
-    for group in groups:
-        some = group.rollouts + [r for r in group.extra if r.reward == 1]
-        if config.entropy_coef or len({r.reward for r in some}) > 1:
-            rollouts += some
-
-    def work() -> list[tuple[Rollout, list[float]]]:
-        scored = []
-        for batch in micro_batches([Example(r, 0.0) for r in rollouts], config.micro_tokens):
-            with autocast(config):
-                logprobs = score(policy.model, batch, config.temperature)[0]
-            parts = logprobs.split([len(r.response_ids) for r, _ in batch])
-            scored += [(r, part.tolist()) for (r, _), part in zip(batch, parts, strict=True)]
-        return scored
-
     gap = 0.0
-    for rollout, logprobs in halve_if_out_of_memory(work, config, "micro_tokens"):
-        gap = max([gap, *(abs(a - b) for a, b in zip(logprobs, rollout.logprobs, strict=True))])
-        rollout.logprobs = logprobs
+    for batch in micro_batches(with_gradient(examples, config), config.micro_tokens):
+        with autocast(config):
+            logprobs = score(model, batch, config.temperature)[0]
+        parts = logprobs.split([len(e.rollout.response_ids) for e in batch])
+        for (rollout, _), part in zip(batch, parts, strict=True):
+            if not rollout.off_policy:
+                change = part - torch.tensor(rollout.logprobs, device=part.device)
+                gap, rollout.logprobs = max(gap, float(change.abs().max())), part.tolist()
     return gap
 
 
@@ -1205,9 +1206,7 @@ def accumulate_gradients(
     """Add up the gradient of one update over micro-batches; how they are cut does not change it."""
     z = token_counts(examples, config.separate_normalisers)
     all_tokens = sum(token_counts(examples, separate=True))
-    # Without advantage there is no gradient, but for that of the entropy bonus. (Choice 6.)
-    useful = [e for e in examples if e.advantage != 0 or config.entropy_coef]
-    for batch in micro_batches(useful, config.micro_tokens):
+    for batch in micro_batches(with_gradient(examples, config), config.micro_tokens):
         with autocast(config):
             logprobs, entropy = score(model, batch, config.temperature, config.entropy_coef > 0)
         lengths = torch.tensor([len(e.rollout.response_ids) for e in batch], device=model.device)
@@ -1225,6 +1224,34 @@ def accumulate_gradients(
         tally.add(logprobs.detach() - old_logprobs, advantages, off, config.clip, first_pass)
 
 
+def memory_needed(shape, parameters: int, config: Config, prompt: int) -> tuple[float, float]:
+    """GiB that a run takes: for weights, gradients and optimizer all along, and for an update.
+
+    Sampling takes --cache-gib in place of the latter. `shape` is the model's config, `prompt` the
+    longest prompt in tokens. Counted for layers like Llama's and Qwen3's: what autograd keeps of a
+    token in each, and 12 bytes a logit. A GPU's allocator needs some more.
+    """
+    mixed, half = mixed_precision(config), config.pure_bf16 or mixed_precision(config)
+    # Weight, gradient and two moments; and, mixed, a copy for sampling and one for the forward pass.
+    weights = parameters * (8 if config.pure_bf16 else 20 if mixed else 16)
+    heads, width = shape.num_attention_heads, shape.hidden_size
+    head = getattr(shape, "head_dim", None) or width // heads
+    groups = getattr(shape, "num_key_value_heads", None) or heads
+    inner = getattr(shape, "intermediate_size", None) or 4 * width
+    attention = (heads + groups) * head
+    layer = 26 * width + 10 * attention + 8 * inner  # bytes a token
+    if not half:
+        layer = 4 * (6 * width + 4 * attention + 4 * inner)
+    example = prompt + config.max_new_tokens
+    tokens = max(config.micro_tokens, example)
+    logits = 12 * shape.vocab_size * tokens * config.max_new_tokens / example
+    activations = tokens * shape.num_hidden_layers * layer + logits
+    if config.gradient_checkpointing:  # each layer's input, and one layer at a time
+        inputs = tokens * shape.num_hidden_layers * 4 * width
+        activations = inputs + max(logits, 1.5 * tokens * layer)
+    return weights / 2**30, activations / 2**30
+
+
 def update(policy: Policy, optimizer, groups: list[Group], config: Config) -> dict:
     """The optimizer steps of one training step, each on its share of the groups. Returns metrics.
 
@@ -1233,10 +1260,11 @@ def update(policy: Policy, optimizer, groups: list[Group], config: Config) -> di
     model, tally, parts = policy.model, Tally(), config.updates_per_step
     weights = list(model.parameters())
     model.train(config.gradient_checkpointing)  # it needs train mode; dropout is 0 in any mode
-    for i in range(parts):
-        examples = []
-        for group in groups[i * len(groups) // parts : (i + 1) * len(groups) // parts]:
-            examples += map(Example, group.rollouts, group.advantages)
+    bounds = [i * len(groups) // parts for i in range(parts + 1)]
+    shares = [examples_of(groups[a:b]) for a, b in pairwise(bounds)]
+    if config.pure_bf16 or mixed_precision(config):
+        tally.gap = max(rescore(model, examples, config) for examples in shares)
+    for i, examples in enumerate(shares):
 
         def work(examples=examples, before=tally, first_pass=i == 0) -> Tally:
             optimizer.zero_grad(set_to_none=True)
@@ -1311,21 +1339,17 @@ def train_step(
     watch.lap("grade")
     retried = sample_again(old, groups, config, generator_for(config, "hint", step))
     watch.lap("hint")
-    for group in retried:
-        grade(group.extra, group.problem, tokenizer)
-    watch.lap("grade")
-    half = config.pure_bf16 or mixed_precision(config)
-    gap = rescore(policy, groups, config) if half else 0.0
     rng = random.Random(seed_for(config, "mix", step))
     for group in retried:
+        grade(group.extra, group.problem, tokenizer)
         group.rollouts = mix_group(group.rollouts, group.extra, rng, config.keep_failed)
     if METHODS[config.method].solution:
         for group in groups:
             add_solution(policy, group)
+    watch.lap("grade")
     updated = update(policy, optimizer, groups, config)
     refresh(old, policy)
     watch.lap("update")
-    updated["logprob_gap"] = max(gap, updated["logprob_gap"])
     metrics = {"step": step, **describe(groups, first, config), **updated, "seconds": watch.seconds}
     speed = metrics["sampled_tokens"] / sum(watch.seconds.values())
     return groups, metrics | {"tokens_per_second": speed}
@@ -1588,9 +1612,9 @@ def find_data(config: Config) -> tuple[Path, Path | None]:
     return data, beside if beside.is_file() and beside != data else None
 
 
-def check_prompts(policy: Policy, problems: list[Problem], config: Config) -> None:
-    """Raise UserError for the first problem that leaves no room for a response."""
-    room = context_length(policy.model) - config.max_new_tokens
+def check_prompts(policy: Policy, problems: list[Problem], config: Config) -> int:
+    """Tokens of the longest prompt. Raises UserError if one leaves no room for a response."""
+    room, longest = context_length(policy.model) - config.max_new_tokens, 0
     for problem in problems:
         length = len(build_prompt(policy.tokenizer, problem.problem, None, config.system_prompt))
         if length > room:
@@ -1598,6 +1622,8 @@ def check_prompts(policy: Policy, problems: list[Problem], config: Config) -> No
                 f"a prompt of {length} tokens leaves no room for --max-new-tokens "
                 f"{config.max_new_tokens} in the model's context: {problem.problem[:60]!r}"
             )
+        longest = max(longest, length)
+    return longest
 
 
 def train(config: Config) -> int:
@@ -1614,7 +1640,12 @@ def train(config: Config) -> int:
     policy = load_policy(config.model, config.device, *safety, config.pure_bf16)
     if config.pure_bf16:
         tqdm.write("--pure-bf16: an update smaller than 1/256 of a weight rounds to nothing")
-    check_prompts(policy, problems + held_out, config)
+    prompt = check_prompts(policy, problems + held_out, config)
+    sizes = policy.model.config.get_text_config(), policy.model.num_parameters(), config, prompt
+    weights, activations = memory_needed(*sizes)
+    if weights + activations > 1:
+        update_or_cache = f"an update {activations:.1f}, sampling {config.cache_gib:.1f}"
+        tqdm.write(f"GiB needed: model and optimizer {weights:.1f}, and {update_or_cache}")
     if config.gradient_checkpointing:
         policy.model.activation_checkpointing_enable()
     weights = policy.model.parameters()

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import hashlib
 import itertools
 import json
 import math
@@ -51,6 +52,9 @@ def tiny_model(kind: str, seed: int = 0):
         "llama": lambda: transformers.LlamaConfig(**common, **ids),
         "qwen3": lambda: transformers.Qwen3Config(
             **common, **ids, head_dim=8, tie_word_embeddings=True
+        ),
+        "qwen3 untied": lambda: transformers.Qwen3Config(
+            **common, **ids | {"eos_token_id": [1, 7], "pad_token_id": 1}, head_dim=8
         ),
         "gpt2": lambda: transformers.GPT2Config(
             vocab_size=40, n_embd=32, n_layer=2, n_head=4, n_positions=64, **ids
@@ -199,7 +203,7 @@ def test_choice_4_std_of_the_group_and_equal_rewards_by_max_and_min():
 # The sampler
 
 
-ARCHITECTURES = ["llama", "qwen3", "gpt2", "gemma2", "mistral"]
+ARCHITECTURES = ["llama", "qwen3", "qwen3 untied", "gpt2", "gemma2", "mistral"]
 
 
 @pytest.mark.parametrize("kind", ARCHITECTURES)
@@ -287,6 +291,65 @@ def test_sampler_works_in_eval_mode_and_restores_the_mode():
     model.activation_checkpointing_enable()
     model.train()
     assert draw(model) == expected and model.training
+
+
+def test_draw_reaches_every_index_and_none_of_probability_0():
+    """A token of probability 1e-12 behind one of almost 1, and the very ends of the interval."""
+    weights = torch.tensor([[0.5, 0.0, 0.25, 0.25, 0.0]], dtype=torch.double)
+    for u, index, rest in ((0, 0, 0), (0.25, 0, 0.5), (0.5, 2, 0), (1 - 2**-53, 3, 1)):
+        got = lte.invert(weights, torch.tensor([[u]], dtype=torch.double))
+        assert (got[0].item(), got[1].item()) == (index, pytest.approx(rest, abs=1e-6)) and u < 1
+    tail = torch.zeros(1, 1000, dtype=torch.double)
+    tail[0, 3], tail[0, 999] = 1.0, 1e-12
+    assert lte.invert(tail, torch.tensor([[1 - 1e-13]], dtype=torch.double))[0] == 999
+    p = torch.rand(50_000, 700)[:, :300].pow(8)
+    p[:, ::7] = 0
+    p = (p[:1] / p[:1].sum()).expand(50_000, -1)
+    drawn = lte.draw(p, torch.Generator().manual_seed(0), block=32)
+    share = torch.bincount(drawn[:, 0], minlength=300) / 50_000
+    assert (share[::7] == 0).all() and (share - p[0]).abs().max() < 5 * (0.25 / 50_000) ** 0.5
+
+
+@pytest.mark.parametrize("kind", ARCHITECTURES)
+def test_graphs_with_rounded_sizes_sample_the_same(kind, monkeypatch):
+    """--cuda-graphs, with the recording itself (CUDA only) replaced by calling the step twice."""
+
+    def twice(step):
+        return lambda: (step(), step())[1]
+
+    model, plain = tiny_model(kind), draw(tiny_model(kind), max_rows=11)
+    monkeypatch.setattr(lte, "cuda_graph", twice)
+    assert [[r.response_ids for r in g] for g in draw(model, max_rows=11, cuda_graphs=True)] == [
+        [r.response_ids for r in g] for g in plain
+    ]
+
+
+def test_prompts_are_read_in_parts_of_bounded_size(monkeypatch):
+    model, sizes, plain = tiny_model("llama"), [], draw(tiny_model("llama"))
+    forward = type(model).forward
+
+    def noting(self, input_ids, **more):
+        sizes.append(input_ids.numel())
+        return forward(self, input_ids=input_ids, **more)
+
+    monkeypatch.setattr(lte, "PREFILL_TOKENS", 14)
+    monkeypatch.setattr(type(model), "forward", noting)
+    assert [g[0].response_ids for g in draw(model)] == [g[0].response_ids for g in plain]
+    assert sizes[:2] == [14, 8]  # two prompts each, padded to 7 and to 4 tokens
+
+
+@pytest.mark.parametrize("kind", ARCHITECTURES)
+def test_cache_budget_in_gib(kind):
+    """What the sampler allocates for the rows that fit is no more than the budget."""
+    model = tiny_model(kind)
+    for gib in (1e-4, 3e-4):
+        rows = lte.rows_that_fit(model, 19, gib)
+        sampler = lte.Sampler(model, [[5] * 7] * 1000, 1, 12, rows, False)
+        with torch.inference_mode():
+            sampler.admit(sampler.room())
+        size = sum(x.nbytes for layer in sampler.cache.layers for x in (layer.keys, layer.values))
+        assert 0.9 * gib * 2**30 < size <= gib * 2**30
+    assert lte.rows_that_fit(model, 19, 1e-9) == 1 and lte.rows_that_fit(model, 1, 4.0) == 1024
 
 
 def test_sampler_refuses_what_cannot_fit():
@@ -686,8 +749,129 @@ def test_choice_5_ratio_is_1_on_the_first_update(policy):
     assert metrics["logprob_gap"] < 1e-5, "at any temperature"
 
 
+@pytest.fixture
+def bf16_compute(monkeypatch):
+    """What a GPU does, on the CPU: float32 weights, bfloat16 computation."""
+    monkeypatch.setattr(lte, "mixed_precision", lambda config: not config.pure_bf16)
+
+
+def test_choice_5_in_mixed_precision_ratios_start_at_1(bf16_compute):
+    """The sampler's bfloat16 differs from the trainer's; its own log-probabilities replace those."""
+    fresh, config = lte.load_policy(str(SMALL)), small_config(updates_per_step=1)
+    old = lte.sampling_policy(fresh, config)
+    optimizer = torch.optim.AdamW(fresh.model.parameters(), lr=1e-3)
+    assert {p.dtype for p in old.model.parameters()} == {torch.bfloat16}
+    assert {b.dtype for b in old.model.buffers()} == {torch.float32}, "rotary frequencies"
+    _, metrics = lte.train_step(fresh, old, optimizer, some_problems(), config, step=1)
+    assert metrics["ratio_on"] == 1 and metrics["clip_fraction"] == 0
+    assert 1e-4 < metrics["logprob_gap"] < 0.5 and metrics["rescued"]
+    assert {p.dtype for p in fresh.model.parameters()} == {torch.float32}
+    state = {x.dtype for s in optimizer.state.values() for x in s.values() if x.dim()}
+    assert state == {torch.float32}
+    for weight, copied in zip(fresh.model.parameters(), old.model.parameters(), strict=True):
+        assert torch.equal(weight.bfloat16(), copied), "pi_old is refreshed after the update"
+    _, metrics = lte.train_step(
+        fresh, old, optimizer, some_problems(), small_config(updates_per_step=2), step=2
+    )
+    assert metrics["ratio_on"] != 1, "the second update is off pi_old by the first"
+
+
+def test_pure_bf16_trains_with_a_warning(tmp_path, capsys):
+    assert run_main(tmp_path / "r", "--pure-bf16", "--steps", 2) == 0
+    assert "rounds to nothing" in capsys.readouterr().out
+    assert {w.dtype for w in weights(tmp_path / "r").values()} == {torch.bfloat16}
+    assert read_log(tmp_path / "r", "metrics.jsonl")[0]["ratio_on"] == 1
+
+
+def allocated_peak(work) -> int:
+    """Most bytes that work() holds at a time of what it allocates, by torch's own records."""
+    activities = [torch.profiler.ProfilerActivity.CPU]
+    with torch.profiler.profile(activities=activities, profile_memory=True) as record:
+        work()
+    events = [e for e in record.profiler.kineto_results.events() if e.name() == "[memory]"]
+    events = sorted(events, key=lambda e: e.start_ns())
+    return max(itertools.accumulate(e.nbytes() for e in events))
+
+
+@pytest.mark.parametrize("kind", ["Llama", "Qwen3"])
+@pytest.mark.parametrize("checkpointing", [False, True])
+@pytest.mark.parametrize("half", [False, True])
+def test_memory_formula_is_within_15_percent_of_the_peak(kind, checkpointing, half, monkeypatch):
+    monkeypatch.setattr(lte, "mixed_precision", lambda config: half)
+    sizes = {"vocab_size": 4096, "hidden_size": 128, "num_hidden_layers": 6, "head_dim": 32}
+    sizes |= {"num_attention_heads": 8, "num_key_value_heads": 4, "intermediate_size": 384}
+    torch.manual_seed(0)
+    shape = getattr(transformers, f"{kind}Config")(**sizes, tie_word_embeddings=True)
+    model = transformers.AutoModelForCausalLM.from_config(shape, dtype=torch.float32)
+    model.train(checkpointing)
+    if checkpointing:
+        model.activation_checkpointing_enable()
+    config = lte.Config(
+        device="cpu", max_new_tokens=240, micro_tokens=1200, gradient_checkpointing=checkpointing
+    )
+    response = lte.Rollout([5] * 60, [6] * 240, [-8.0] * 240)
+    peaks = []
+    for number in (4, 12):  # the update of a larger group takes no more, in more micro-batches
+        examples = [lte.Example(response, 1.0)] * number
+        lte.accumulate_gradients(model, examples, config, lte.Tally(), True)
+        measure = (model, examples, config, lte.Tally(), True)
+        peaks.append(allocated_peak(lambda measure=measure: lte.accumulate_gradients(*measure)))
+    assert peaks[1] == pytest.approx(peaks[0], rel=0.02)
+    weights, activations = lte.memory_needed(shape, model.num_parameters(), config, prompt=60)
+    forward_copy = 2 * model.num_parameters() if half else 0
+    assert activations * 2**30 + forward_copy == pytest.approx(peaks[0], rel=0.15)
+    optimizer = torch.optim.AdamW(model.parameters(), fused=True)
+    optimizer.step()
+    held = [*model.parameters(), *(p.grad for p in model.parameters())]
+    held += [x for state in optimizer.state.values() for x in state.values()]
+    held += lte.sampling_policy(lte.Policy(model, None, set()), config).model.parameters()
+    held = {id(x): x.nbytes for x in held}  # in float32 the sampler has no copy of its own
+    assert weights * 2**30 == pytest.approx(sum(held.values()) + forward_copy, rel=0.01)
+
+
 # --------------------------------------------------------------------------------------------------
 # Model and data
+
+
+def test_data_by_name_is_fetched_once_and_checked(tmp_path, monkeypatch):
+    """With an address on this disk in place of a public one."""
+    public, text = tmp_path / "public.jsonl", '{"question": "1 + 1?", "answer": "2\\n#### 2"}\n'
+    public.write_text(text)
+    source = lte.Source(public.as_uri(), hashlib.sha256(text.encode()).hexdigest())
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    path = lte.locate("some", {"some": source})
+    assert lte.load_problems(path)[0].answer == "2" and path.is_relative_to(tmp_path / "cache")
+    public.unlink()
+    assert lte.locate("some", {"some": source}) == path, "the second time from the cache"
+    path.write_text("broken")
+    with pytest.raises(lte.UserError, match="delete"):
+        lte.locate("some", {"some": source})
+    path.unlink()
+    with pytest.raises(lte.UserError, match=f"save file.* as {path}"):
+        lte.locate("some", {"some": source})
+    public.write_text("changed")
+    with pytest.raises(lte.UserError, match="not the file it was"):
+        lte.locate("some", {"some": source})
+    assert not path.exists()
+    own = tmp_path / "gsm8k"
+    own.write_text(text)
+    assert lte.locate(str(own), lte.TRAINING_DATA) == own, "a file goes before a name"
+    for source in (*lte.TRAINING_DATA.values(), *lte.BENCHMARKS.values()):
+        assert re.fullmatch(r"https://\S+/[0-9a-f]{40}/\S+", source.url)
+        assert re.fullmatch(r"[0-9a-f]{64}", source.sha256)
+
+
+def test_system_prompt(policy, tmp_path):
+    plain = lte.build_prompt(policy.tokenizer, "Compute 1/2.")
+    told = lte.build_prompt(policy.tokenizer, "Compute 1/2.", None, "Compute 3.")
+    assert len(told) > len(plain) and "Compute 3." in policy.tokenizer.decode(told)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(SMALL)
+    tokenizer.chat_template = None
+    told = tokenizer.decode(lte.build_prompt(tokenizer, "Compute 1/2.", None, "Compute 3."))
+    assert told.startswith("Compute 3.")
+    tokenizer.chat_template = "{{ messages[-1]['content'] }}"
+    with pytest.raises(lte.UserError, match="leaves out"):
+        lte.build_prompt(tokenizer, "Compute 1/2.", None, "Compute 3.")
 
 
 def test_weights_are_float32_whatever_the_checkpoint_holds(tmp_path, policy):
@@ -730,13 +914,14 @@ def test_problems_under_common_names(tmp_path):
         {"question": "b", "answer": "so 2 + 2\n#### 4"},
         {"prompt": "c", "final_answer": ["5"]},
         {"question": "d\ud800", "answer": 6},
+        {"problem": "e", "solution": r"First 1, so \boxed{7}."},
     ]
     path = tmp_path / "p.jsonl"
     path.write_text("\n\n".join(map(json.dumps, rows)) + "\n")
     problems = lte.load_problems(path)
     assert problems[0] == lte.Problem("a", "1", "s", "f")
     assert problems[1] == lte.Problem("b", "4", "so 2 + 2\n#### 4")
-    assert [p.answer for p in problems] == ["1", "4", "5", "6"] and problems[3].problem == "d?"
+    assert [p.answer for p in problems] == ["1", "4", "5", "6", "7"] and problems[3].problem == "d?"
 
 
 def test_choice_9_problems_are_drawn_by_epochs():
