@@ -1,6 +1,7 @@
 """How good is a model, and which of several runs is better?
 
     python eval.py --model runs/lte-small-model-s0/final --data small-model/test.jsonl
+    python eval.py --model NAME --data math500 minerva olympiadbench amc23 aime24 aime25 gsm8k
     python eval.py --model NAME --data a.jsonl b.jsonl --samples 16 --k 1 4 16
     python eval.py --compare runs/*                 runs of several methods and seeds, side by side
     python eval.py --compare runs/* --figure none-pass.png          the same, and a drawing of it
@@ -13,8 +14,12 @@ What it reports, and how:
     the problems again with replacement, 10,000 times. It says how far the figure would move with
     other problems of the kind, not with another training seed.
  2. Prompt, sampler and checker are those of training. There is never a hint.
- 3. Every sample goes to a JSONL file, so that any verdict can be looked up.
- 4. Runs are compared at their last validation. Differences, of the method named first to each of
+ 3. Every sample goes to a JSONL file, so that any verdict can be looked up, and an evaluation that
+    was stopped goes on where it was: the same command, again.
+ 4. Benchmarks by name are fetched once, checked and kept in the user's cache. Their k, which is the
+    number of samples too, is the paper's as far as it is known: 4 for the larger ones, 16 for AMC
+    and AIME; for a file it is 16.
+ 5. Runs are compared at their last validation. Differences, of the method named first to each of
     the others, are paired by model and seed; their interval (95 %) is Student's t over the pairs.
 """
 
@@ -23,6 +28,7 @@ from __future__ import annotations
 import argparse
 import concurrent.futures
 import dataclasses
+import hashlib
 import json
 import math
 import subprocess
@@ -40,6 +46,10 @@ from verify import pass_at_k
 # --------------------------------------------------------------------------------------------------
 # One model on files of problems
 
+PAPER_K = {"math500": 4, "minerva": 4, "olympiadbench": 4, "gsm8k": 4}
+PAPER_K |= {"amc23": 16, "aime24": 16, "aime25": 16}
+ROLLOUTS_A_PORTION = 1024
+
 
 def bootstrap_interval(
     values: list[float], seed: int = 0, draws: int = 10_000
@@ -51,74 +61,141 @@ def bootstrap_interval(
     return float(low), float(high)
 
 
-def summarise(groups: list[list[lte.Rollout]], ks: list[int]) -> dict:
-    """Pass@k with intervals, truncation rate and mean length [tokens] of graded rollouts."""
-    rollouts = [r for group in groups for r in group]
-    passes = {}
+def summarise(groups: list[list[dict]], ks: list[int]) -> dict:
+    """Pass@k with intervals, truncation rate and mean length [tokens] of graded samples."""
+    samples = [row for group in groups for row in group]
+    passes = []
     for k in ks:
-        rates = [pass_at_k(len(g), sum(r.reward == 1 for r in g), k) for g in groups]
-        passes[k] = (sum(rates) / len(rates), *bootstrap_interval(rates))
-    truncated = sum(r.truncated for r in rollouts) / len(rollouts)
-    length = sum(len(r.response_ids) for r in rollouts) / len(rollouts)
-    return {"problems": len(groups), "pass": passes, "truncated": truncated, "length": length}
+        rates = [pass_at_k(len(g), sum(row["reward"] == 1 for row in g), k) for g in groups]
+        passes.append((sum(rates) / len(rates), *bootstrap_interval(rates)))
+    truncated = sum(row["truncated"] for row in samples) / len(samples)
+    length = sum(row["tokens"] for row in samples) / len(samples)
+    return {"problems": len(groups), "samples": len(groups[0]), "pass": passes} | {
+        "truncated": truncated,
+        "length": length,
+    }
 
 
 def table_row(name: str, summary: dict) -> str:
-    cells = [f"{mean:6.1%} ({low:.1%}-{high:.1%})" for mean, low, high in summary["pass"].values()]
+    cells = [f"{mean:6.1%} ({low:.1%}-{high:.1%})" for mean, low, high in summary["pass"]]
     passes = "".join(f"{cell:>24}" for cell in cells)
     rest = f"{summary['truncated']:>11.1%}{summary['length']:>9.1f}"
-    return f"{name:24}{summary['problems']:>9}{passes}{rest}"
+    return f"{name:24}{summary['problems']:>9}{summary['samples']:>8}{passes}{rest}"
 
 
-def write_samples(path: Path, problems: list[lte.Problem], groups: list[list[lte.Rollout]]) -> None:
-    """One line a sample: what was asked, what was answered, how it was judged."""
-    lines = []
-    for problem, group in zip(problems, groups, strict=True):
-        for i, rollout in enumerate(group):
-            row = {"problem": problem.problem, "reference": problem.answer, "sample": i}
-            row |= {"response": rollout.text, "answer": rollout.answer, "reward": rollout.reward}
-            row |= {"truncated": rollout.truncated, "tokens": len(rollout.response_ids)}
-            lines.append(json.dumps(row) + "\n")
+def sample_rows(problem: lte.Problem, group: list[lte.Rollout]) -> list[dict]:
+    """One row a sample: what was asked, what was answered, how it was judged."""
+    rows = []
+    for i, rollout in enumerate(group):
+        row = {"problem": problem.problem, "reference": problem.answer, "sample": i}
+        row |= {"response": rollout.text, "answer": rollout.answer, "reward": rollout.reward}
+        rows.append(row | {"truncated": rollout.truncated, "tokens": len(rollout.response_ids)})
+    return rows
+
+
+def sample_file(
+    policy: lte.Policy, problems: list[lte.Problem], samples: int, config: lte.Config, path: Path
+) -> list[list[dict]]:
+    """`samples` graded rows a problem, in `path` too, written a portion of the problems at a time;
+    portions that are there already are not sampled again."""
+    portion = max(ROLLOUTS_A_PORTION // samples, 1)
+    rows = lte.read_log(path) if path.exists() else []
+    if len(rows) < len(problems) * samples:
+        rows = rows[: len(rows) // (portion * samples) * portion * samples]
+        lte.replace_file(path, "".join(json.dumps(row) + "\n" for row in rows))
+    for first in range(len(rows) // samples, len(problems), portion):
+        part = problems[first : first + portion]
+        groups = lte.evaluate(policy, part, samples, config, step=first)
+        new = [r for p, g in zip(part, groups, strict=True) for r in sample_rows(p, g)]
+        with path.open("a", encoding="utf-8") as file:
+            file.write("".join(json.dumps(row) + "\n" for row in new))
+        rows += new
+        if len(rows) < len(problems) * samples:
+            print(f"{path.stem}: {first + portion} of {len(problems)} problems", file=sys.stderr)
+    return [rows[i : i + samples] for i in range(0, len(rows), samples)]
+
+
+def check_settings(path: Path, problems: list[lte.Problem], samples: int, config) -> None:
+    """Write down how the samples in `path` are made; UserError if those there were made otherwise."""
+    names = ("model", "max_new_tokens", "temperature", "seed", "system_prompt")
+    settings = {name: getattr(config, name) for name in names} | {"samples": samples}
+    asked = json.dumps([[p.problem, p.answer] for p in problems])
+    settings["problems"] = hashlib.sha256(asked.encode()).hexdigest()
+    files = sorted(Path(config.model).glob("*.safetensors"))
+    settings["weights"] = [[f.name, f.stat().st_size, f.stat().st_mtime_ns] for f in files]
+    note = path.with_suffix(".settings.json")
+    if note.exists() and path.exists() and note.read_text() != json.dumps(settings):
+        raise lte.UserError(
+            f"{path} has samples of another model or settings: choose another --out"
+        )
     path.parent.mkdir(parents=True, exist_ok=True)
-    lte.replace_file(path, "".join(lines))
+    lte.replace_file(note, json.dumps(settings))
 
 
 def evaluate_files(args: argparse.Namespace) -> None:
-    """Sample and grade every file; print the table."""
+    """Sample and grade every file or benchmark; print the table."""
     settings = {name: getattr(args, name) for name in SETTINGS if getattr(args, name) is not None}
     config = lte.Config(**{**lte.read_recipe(args.model), "model": args.model, **settings})
+    config.cuda_graphs = args.cuda_graphs
     lte.check_config(config)
-    ks = sorted(set(args.k or [1, args.samples]))
-    if args.samples < 1:
-        raise lte.UserError(f"--samples is {args.samples}: it must be at least 1")
-    if not 1 <= ks[0] <= ks[-1] <= args.samples:
-        raise lte.UserError(f"--k must be between 1 and --samples {args.samples}")
     if config.threads:
         torch.set_num_threads(config.threads)
-    files = {Path(name): lte.load_problems(name) for name in args.data}
-    outputs = [Path(args.out) / f"{path.stem}.jsonl" for path in files]
-    if len(set(outputs)) < len(args.data) or {p.resolve() for p in files} & {
-        p.resolve() for p in outputs
-    }:
+    counts = sample_counts(args)
+    files = {name: lte.locate(name, lte.BENCHMARKS) for name in args.data}
+    problems = {name: lte.load_problems(path) for name, path in files.items()}
+    outputs = {name: Path(args.out) / f"{Path(name).stem}.jsonl" for name in args.data}
+    resolved = {path.resolve() for path in outputs.values()}
+    if len(resolved) < len(args.data) or resolved & {path.resolve() for path in files.values()}:
         raise lte.UserError("samples would overwrite a file: rename data or choose another --out")
-    policy = lte.load_policy(
-        args.model, config.device, args.trust_remote_code, args.pickled_weights
-    )
-    print(
-        f"{'':24}{'problems':>9}"
-        + "".join(f"{f'Pass@{k}':>24}" for k in ks)
-        + "  truncated   length"
-    )
-    for (path, problems), out in zip(files.items(), outputs, strict=True):
-        lte.check_prompts(policy, problems, config)
-        groups = lte.evaluate(policy, problems, args.samples, config)
-        write_samples(out, problems, groups)
-        families = defaultdict(list)
-        for problem, group in zip(problems, groups, strict=True):
-            families[problem.family].append(group)
-        for family in sorted(f for f in families if f):
-            print(table_row(f"  {family}", summarise(families[family], ks)))
-        print(table_row(path.stem, summarise(groups, ks)) + f"   samples: {out}")
+    for name, path in outputs.items():
+        check_settings(path, problems[name], counts[name], config)
+    safety = (args.trust_remote_code, args.pickled_weights)
+    policy = lte.load_policy(args.model, config.device, *safety)
+    policy = lte.sampling_policy(policy, config)
+    for some in problems.values():
+        lte.check_prompts(policy, some, config)
+    print_head(args.k)
+    summaries = []
+    for name, path in outputs.items():
+        groups = sample_file(policy, problems[name], counts[name], config, path)
+        ks = sorted(set(args.k or [1, counts[name]]))
+        summaries.append(print_rows(name, problems[name], groups, ks))
+        print(f"{'':24}samples: {path}")
+    if len(summaries) > 1:
+        columns = zip(*(summary["pass"] for summary in summaries), strict=True)
+        means = [sum(mean for mean, _, _ in column) / len(column) for column in columns]
+        print(f"{'average':41}" + "".join(f"{f'{mean:6.1%}':>24}" for mean in means))
+
+
+def sample_counts(args: argparse.Namespace) -> dict[str, int]:
+    """Samples a problem for each data set; UserError if --samples or --k make no sense."""
+    counts = dict.fromkeys(args.data, args.samples)
+    if args.samples is None:
+        counts = {name: PAPER_K.get(name, 16) for name in args.data}
+    least = min(counts.values())
+    if least < 1:
+        raise lte.UserError(f"--samples is {least}: it must be at least 1")
+    if args.k and not 1 <= min(args.k) <= max(args.k) <= least:
+        raise lte.UserError(f"--k must be between 1 and --samples, {least}")
+    return counts
+
+
+def print_head(ks: list[int] | None) -> None:
+    heads = [f"Pass@{k}" for k in sorted(set(ks))] if ks else ["Pass@1", "Pass@samples"]
+    columns = "".join(f"{head:>24}" for head in heads)
+    print(f"{'':24}{'problems':>9}{'samples':>8}{columns}  truncated   length")
+
+
+def print_rows(name: str, problems: list[lte.Problem], groups: list, ks: list[int]) -> dict:
+    """A row for each family of a data set, if it has any, and one for all of it: its summary."""
+    families = defaultdict(list)
+    for problem, group in zip(problems, groups, strict=True):
+        families[problem.family].append(group)
+    for family in sorted(f for f in families if f):
+        print(table_row(f"  {family}", summarise(families[family], ks)))
+    summary = summarise(groups, ks)
+    print(table_row(Path(name).stem, summary))
+    return summary
 
 
 # --------------------------------------------------------------------------------------------------
@@ -325,19 +402,28 @@ def reproduce(out: Path, figure: str | None) -> None:
 # Command line
 
 
-SETTINGS = ("max_new_tokens", "temperature", "seed", "device", "threads", "cache_gib")
+SETTINGS = (
+    "max_new_tokens",
+    "temperature",
+    "seed",
+    "device",
+    "threads",
+    "cache_gib",
+    "system_prompt",
+)
 
 
 def build_parser() -> lte.Parser:
     parser = lte.Parser("eval.py", description=__doc__.split("\n\n")[0])
     parser.add_argument("--model", help="a causal language model: folder or Hugging Face name")
-    parser.add_argument("--data", nargs="+", help="JSONL files of problems with answers")
-    parser.add_argument("--samples", type=int, default=16, help="samples a problem [16]")
+    names = ", ".join(lte.BENCHMARKS)
+    parser.add_argument("--data", nargs="+", help=f"JSONL files of problems, or of: {names}")
+    parser.add_argument("--samples", type=int, help="samples a problem [16; benchmarks: see above]")
     parser.add_argument("--k", type=int, nargs="+", help="which Pass@k to report [1 and --samples]")
     parser.add_argument("--out", default="", help="folder for the samples [runs/eval-MODEL]")
     parser.add_argument("--compare", nargs="+", metavar="RUN", help="folders of runs to compare")
     parser.add_argument("--reproduce", action="store_true", help="the README's comparison, whole")
-    for name in ("trust_remote_code", "pickled_weights"):
+    for name in ("trust_remote_code", "pickled_weights", "cuda_graphs"):
         parser.add_argument(lte.flag(name), action="store_true", help="as in lte.py")
     parser.add_argument("--figure", metavar="FILE", help="draw the none-pass curves (matplotlib)")
     fields = {f.name: f for f in dataclasses.fields(lte.Config)}

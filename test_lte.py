@@ -1667,6 +1667,56 @@ def test_eval_table_and_samples(finished, tmp_path, capsys):
     )
 
 
+def test_eval_goes_on_where_it_was_stopped(finished, tmp_path, capsys, monkeypatch):
+    """After a kill between two portions, in the middle of one, and at the end: the same samples."""
+    monkeypatch.setattr(evaluation, "ROLLOUTS_A_PORTION", 100)
+    flags = ["--model", finished / "final", "--data", SMALL / "valid.jsonl", "--samples", "3"]
+    flags = [*map(str, flags), "--threads", "1", "--max-new-tokens", "8", "--out", str(tmp_path)]
+    assert evaluation.main(flags) == 0
+    path, sampled, evaluate = tmp_path / "valid.jsonl", [], lte.evaluate
+    text, printed = path.read_text(), capsys.readouterr().out
+    lines = text.splitlines(keepends=True)
+
+    def noting(policy, problems, *more, **by_name):
+        sampled.append(len(problems))
+        return evaluate(policy, problems, *more, **by_name)
+
+    monkeypatch.setattr(lte, "evaluate", noting)
+    for kept, parts in ((99, [33, 33, 27]), (150, [33, 33, 27]), (len(lines), [])):
+        path.write_text("".join(lines[:kept]) + ('{"half' if parts else ""))
+        sampled.clear()
+        assert evaluation.main(flags) == 0 and sampled == parts
+        assert path.read_text() == text and capsys.readouterr().out == printed
+    assert evaluation.main([*flags, "--seed", "1"]) == 2
+    assert "choose another --out" in capsys.readouterr().err and path.read_text() == text
+
+
+def test_eval_benchmarks_by_name(finished, tmp_path, capsys, monkeypatch):
+    """With the paper's numbers of samples, and an average of the data sets."""
+    sources = {}
+    for name in ("math500", "aime24"):
+        file = tmp_path / f"{name} as published.jsonl"
+        file.write_text('{"problem": "Compute 1/2 + 1/3.", "answer": "5/6"}\n')
+        sources[name] = lte.Source(file.as_uri(), hashlib.sha256(file.read_bytes()).hexdigest())
+    monkeypatch.setattr(lte, "BENCHMARKS", sources)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    flags = ["--model", finished / "final", "--threads", "1", "--out", tmp_path / "out"]
+    assert evaluation.main([*map(str, flags), "--data", "math500", "aime24"]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"^math500 +1 +4 ", out, re.MULTILINE)
+    assert re.search(r"^aime24 +1 +16 ", out, re.MULTILINE)
+    row = {name: re.findall(r"([0-9.]+)% ?\(", line) for name, line in by_first_word(out).items()}
+    averages = re.findall(r"([0-9.]+)%", by_first_word(out)["average"])
+    for mine, one, other in zip(averages, row["math500"], row["aime24"], strict=True):
+        assert float(mine) == pytest.approx((float(one) + float(other)) / 2, abs=0.11)
+    assert len((tmp_path / "out" / "aime24.jsonl").read_text().splitlines()) == 16
+    assert evaluation.main([*map(str, flags), "--data", "math500", "nosuch"]) == 2
+
+
+def by_first_word(text: str) -> dict[str, str]:
+    return {line.split()[0]: line for line in text.splitlines() if line.strip()}
+
+
 def test_eval_intervals():
     """The bootstrap agrees with theory, the t interval with a textbook example."""
     values = [float(i % 4 == 0) for i in range(400)]
