@@ -147,6 +147,10 @@ class Config:
     resume: str = setting("", "output folder of a run to go on with, under its own settings")
 
 
+# The paper's setting, as far as it is published; the last three are LUFFY's. By --paper.
+PAPER = {"group_size": 8, "temperature": 1.0, "max_new_tokens": 8192, "steps": 500, "gamma": 0.1}
+PAPER |= {"lr": 1e-6, "prompts_per_step": 128, "updates_per_step": 2}
+
 MAY_CHANGE_ON_RESUME = ("resume", "steps", "rollouts", "device", "threads", "save_every")
 MAY_CHANGE_ON_RESUME += ("micro_tokens", "cache_gib", "trust_remote_code", "pickled_weights")
 AT_LEAST = {
@@ -1760,6 +1764,8 @@ def build_parser() -> Parser:
         else:
             text += f" [{f.default}]" if f.default != "" else ""
             parser.add_argument(flag(f.name), type=type(f.default), help=text, **more)
+    settings = " ".join(f"{flag(name)} {value}" for name, value in PAPER.items())
+    parser.add_argument("--paper", action="store_true", help=f"the paper's setting: {settings}")
     return parser
 
 
@@ -1797,15 +1803,17 @@ def read_recipe(model: str) -> dict:
 
 
 def configure(argv: list[str] | None) -> Config:
-    """Defaults, then recipe.json, then flags; with --resume, the run's own settings."""
+    """Defaults, then recipe.json, --paper, flags; with --resume, the run's own settings."""
     given = vars(build_parser().parse_args(argv))
+    paper = PAPER if given.pop("paper", False) else {}
     if "resume" in given:
         return resumed_config(Path(given["resume"]), given)
     recipe = read_recipe(given.get("model", Config.model))
-    taken = [f"{flag(name)} {value}" for name, value in recipe.items() if name not in given]
+    ours = paper | given
+    taken = [f"{flag(name)} {value}" for name, value in recipe.items() if name not in ours]
     if taken:
         print("from recipe.json: " + " ".join(taken))
-    config = Config(**recipe | given)
+    config = Config(**recipe | ours)
     name = Path(config.model).resolve().name
     config.out = config.out or f"runs/{config.method}-{name}-s{config.seed}"
     return config

@@ -1314,6 +1314,14 @@ def test_folder_of_another_run_is_left_alone(finished, capsys):
     assert (finished / "metrics.jsonl").read_text() == before
 
 
+def test_paper_setting_yields_to_flags_only():
+    config = lte.configure(["--model", str(SMALL), "--paper", "--steps", "7"])
+    settings = dataclasses.asdict(config)
+    assert settings["steps"] == 7
+    assert {k: settings[k] for k in lte.PAPER} == lte.PAPER | {"steps": 7}
+    assert config.eval_samples == lte.read_recipe(str(SMALL))["eval_samples"]
+
+
 def test_resume_refuses_settings_that_matter(finished, capsys):
     assert lte.main(["--resume", str(finished), "--lr", "0.5"]) == 2
     assert "--lr" in capsys.readouterr().err
