@@ -4,6 +4,7 @@
     python lte.py --model small-model --method grpo     plain GRPO, to compare
     python lte.py --model NAME --data FILE.jsonl        any Hugging Face causal language model
     python lte.py --resume runs/lte-small-model-s0      go on with a run that was stopped
+    python lte.py --explain                             one step in slow motion
     python lte.py --help                                every setting
 
 Reinforcement learning from verifiable rewards samples G responses a problem and compares them with
@@ -61,7 +62,7 @@ import urllib.request
 from collections import deque
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
-from itertools import pairwise
+from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import NamedTuple
 
@@ -505,7 +506,7 @@ def build_hint(failed: list[Rollout], gold: str | None = None) -> Hint | None:
     answers: list[str] = []
     for rollout in failed:
         answer = None if rollout.truncated else rollout.answer
-        if answer is None or len(answer) > MAX_ANSWER_LENGTH or len(answers) == MAX_ANSWERS:
+        if not answer or len(answer) > MAX_ANSWER_LENGTH or len(answers) == MAX_ANSWERS:
             continue
         if not any(is_equivalent(answer, known) for known in [*answers, gold] if known is not None):
             answers.append(answer)
@@ -1742,6 +1743,92 @@ def report(run: Run, final: Path) -> None:
 
 
 # --------------------------------------------------------------------------------------------------
+# One step in slow motion
+
+
+def explain(config: Config) -> int:
+    """One step on one none-pass problem that its hint rescues, in words; trains nothing for good."""
+    check_config(config)
+    torch.set_num_threads(config.threads or torch.get_num_threads())
+    safety = (config.trust_remote_code, config.pickled_weights)
+    policy = load_policy(config.model, config.device, *safety, config.pure_bf16)
+    old = sampling_policy(policy, config)
+    problems = load_problems(find_data(config)[0])
+    check_prompts(policy, problems, config)
+    for step in range(1, 11):
+        batch = draw_problems(problems, config, step)
+        groups = sample_groups(old, batch, config, generator_for(config, "sample", step))
+        for group in groups:
+            grade(group.rollouts, group.problem, policy.tokenizer)
+            group.passed = sum(r.reward == 1 for r in group.rollouts)
+        for group in sample_again(old, groups, config, generator_for(config, "hint", step)):
+            grade(group.extra, group.problem, policy.tokenizer)
+            if any(r.reward == 1 for r in group.extra):
+                show_rescue(policy, group, config)
+                return 0
+    raise UserError(
+        f"--explain: no hint rescued a none-pass problem in {step} steps (--method lte)"
+    )
+
+
+def show_rescue(policy: Policy, group: Group, config: Config) -> None:
+    """Print what happens to a none-pass group from its first rollouts to the update."""
+    tokenizer, gamma = policy.tokenizer, config.gamma
+
+    def show(rollouts: list[Rollout], advantages=()) -> None:
+        for rollout, advantage in zip_longest(rollouts, advantages, fillvalue=None):
+            verdict = "right" if rollout.reward else "truncated" if rollout.truncated else "wrong"
+            end = "" if advantage is None else f"  A = {advantage:+.2f}"
+            print(f"   {verdict:9}{end}  {' '.join(rollout.text.split())[:88]}")
+
+    print(f"1. A problem, whose answer is {group.problem.answer}. The prompt:\n")
+    print(tokenizer.decode(group.rollouts[0].prompt_ids))
+    print(f"\n2. G = {len(group.rollouts)} rollouts, graded:\n")
+    show(group.rollouts)
+    print("\n3. None-pass: all rewards are 0, so are all advantages. GRPO learns nothing here.")
+    print(f"\n4. The hint ({group.hint.kind}), made of these failures. The prompt with it:\n")
+    print(tokenizer.decode(group.extra[0].prompt_ids))
+    print(f"\n5. G = {len(group.extra)} extra rollouts under the hint, graded:\n")
+    show(group.extra)
+    rng = random.Random(config.seed)
+    group.rollouts = mix_group(group.rollouts, group.extra, rng, config.keep_failed)
+    rewards = torch.tensor([r.reward for r in group.rollouts])
+    mean, std = float(rewards.mean()), float(rewards.std(correction=0))
+    print("\n6. Right ones take places of failed ones. Advantages of the mixed group,")
+    print(f"   A = (R - mean) / std with mean {mean:.3f} and std {std:.3f}:\n")
+    show(group.rollouts, group.advantages)
+    example = next(e for e in examples_of([group]) if e.rollout.off_policy)
+    print("\n7. A rescued response is trained under the prompt WITHOUT the hint. For each token:")
+    print(
+        "   its probability when sampled, pi_old(o' | H, q), and now, pi_theta(o' | q); their ratio"
+    )
+    print(
+        f"   r'; and its weight in the gradient, gamma r' / (r' + gamma)^2 with gamma = {gamma}.\n"
+    )
+    before = token_probabilities(policy, example, config)
+    optimizer = torch.optim.AdamW(policy.model.parameters(), lr=config.lr, weight_decay=0.0)
+    update(policy, optimizer, [group], dataclasses.replace(config, updates_per_step=1))
+    after = token_probabilities(policy, example, config)
+    print(f"   {'token':14}{'with hint':>10}{'without':>10}{'ratio':>9}{'weight':>8}{'after':>10}")
+    tokens = zip(example.rollout.response_ids, example.rollout.logprobs, before, after, strict=True)
+    for token, sampled, now, later in tokens:
+        ratio = now / math.exp(sampled)
+        weight = gamma * ratio / (ratio + gamma) ** 2
+        cells = f"{math.exp(sampled):10.4f}{now:10.4f}{ratio:9.4f}{weight:8.3f}{later:10.4f}"
+        print(f"   {tokenizer.decode([token])!r:14.14}{cells}")
+    chances = " and ".join(f"{math.prod(p):.2g}" for p in (before, after))
+    print("\n8. The last column is pi_theta(o' | q) after one optimizer step on this group alone.")
+    print(f"   Probability of the whole response without the hint, before and after: {chances}.")
+
+
+@torch.no_grad()
+def token_probabilities(policy: Policy, example: Example, config: Config) -> list[float]:
+    """pi_theta of each token of a response, under the prompt that it is trained with."""
+    with autocast(config):
+        return score(policy.model, [example], config.temperature)[0].exp().tolist()
+
+
+# --------------------------------------------------------------------------------------------------
 # Command line
 
 
@@ -1765,6 +1852,7 @@ def build_parser() -> Parser:
             text += f" [{f.default}]" if f.default != "" else ""
             parser.add_argument(flag(f.name), type=type(f.default), help=text, **more)
     settings = " ".join(f"{flag(name)} {value}" for name, value in PAPER.items())
+    parser.add_argument("--explain", action="store_true", help="show one step in slow motion")
     parser.add_argument("--paper", action="store_true", help=f"the paper's setting: {settings}")
     return parser
 
@@ -1802,9 +1890,8 @@ def read_recipe(model: str) -> dict:
     return recipe
 
 
-def configure(argv: list[str] | None) -> Config:
+def configure(given: dict) -> Config:
     """Defaults, then recipe.json, --paper, flags; with --resume, the run's own settings."""
-    given = vars(build_parser().parse_args(argv))
     paper = PAPER if given.pop("paper", False) else {}
     if "resume" in given:
         return resumed_config(Path(given["resume"]), given)
@@ -1836,7 +1923,9 @@ def main(argv: list[str] | None = None) -> int:
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     try:
-        return train(configure(argv))
+        given = vars(build_parser().parse_args(argv))
+        work = explain if given.pop("explain", False) else train
+        return work(configure(given))
     except UserError as error:
         message = str(error)
     except OSError as error:

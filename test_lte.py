@@ -392,6 +392,7 @@ def test_choice_1_answers_of_the_hint():
 
 def test_choice_1_nothing_to_say_means_no_hint():
     assert lte.build_hint([rollout("no idea"), rollout("")]) is None
+    assert lte.build_hint([rollout("It is \\boxed{}.")]) is None
     assert lte.build_hint([said("7/2")], gold="3.5") is None
     assert lte.Hint("Hint").text == ""
 
@@ -1314,8 +1315,26 @@ def test_folder_of_another_run_is_left_alone(finished, capsys):
     assert (finished / "metrics.jsonl").read_text() == before
 
 
+def test_explain_shows_one_step(capsys):
+    """All its stages, and a table of tokens whose figures follow from each other."""
+    assert lte.main(["--model", str(SMALL), "--explain", "--threads", "1"]) == 0
+    out = capsys.readouterr().out
+    assert re.findall(r"^([1-9])\. ", out, re.MULTILINE) == list("12345678")
+    assert lte.KNOWN_WRONG in out.split("4. The hint")[1].split("5. G")[0]
+    assert lte.KNOWN_WRONG not in out.split("4. The hint")[0]
+    rows = re.findall(r"^   '.*' +([0-9.]+) +([0-9.]+) +([0-9.]+) +([0-9.]+) +[0-9.]+$", out, re.M)
+    for hinted, without, ratio, weight in (map(float, row) for row in rows):
+        assert ratio == pytest.approx(without / hinted, rel=0.01, abs=0.002)
+        assert weight == pytest.approx(0.1 * ratio / (ratio + 0.1) ** 2, abs=0.002)
+    assert len(rows) > 5
+    before, after = map(float, re.search(r"after: (\S+) and (\S+)\.\n", out).groups())
+    assert after > before, "the step makes the rescued response likelier"
+    assert lte.main(["--model", str(SMALL), "--explain", "--method", "grpo"]) == 2
+    assert capsys.readouterr().err.count("\n") == 1
+
+
 def test_paper_setting_yields_to_flags_only():
-    config = lte.configure(["--model", str(SMALL), "--paper", "--steps", "7"])
+    config = lte.configure({"model": str(SMALL), "paper": True, "steps": 7})
     settings = dataclasses.asdict(config)
     assert settings["steps"] == 7
     assert {k: settings[k] for k in lte.PAPER} == lte.PAPER | {"steps": 7}

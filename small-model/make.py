@@ -2,6 +2,7 @@
 
     python small-model/make.py                            remake this folder
     python small-model/make.py --seed 1 --out base1       another base: same problems, other weights
+    python small-model/make.py --blind --out runs/blind   a control: a base that ignores its hints
     python small-model/make.py --measure small-model      print the table of the model card
 
 The base model is a small random Qwen3 that is taught one thing: to answer each kind of problem in
@@ -24,7 +25,8 @@ Remarks, by number, because they decide what the demonstration means:
     instead of one draw, and rare ways are shown more often than they occur. Both only save time.
  5. Problems are held out by their operands: no tuple of operands is in two splits, and the warm-up
     sees none of those in valid.jsonl and test.jsonl. Single operations (3 * 4 = 12) are shared.
- 6. The problems and their split are the same for every --seed: bases differ in their weights and
+ 6. With --blind the base sees the same hints and is taught that they change nothing.
+ 7. The problems and their split are the same for every --seed: bases differ in their weights and
     in what they were shown.
 """
 
@@ -455,8 +457,8 @@ class Example:
 class Teacher:
     """Draws examples: a problem, a hint, a response that they allow, its token distributions."""
 
-    def __init__(self, problems: list[Problem], tokenizer: PreTrainedTokenizerFast, seed: int):
-        self.rng, self.tokenizer = random.Random(seed), tokenizer
+    def __init__(self, problems: list[Problem], tokenizer, seed: int, blind: bool):
+        self.rng, self.tokenizer, self.blind = random.Random(seed), tokenizer, blind
         self.families = [[p for p in problems if p.family == f] for f in FAMILIES]
         self.problems, self.cache = problems, {}
 
@@ -472,7 +474,7 @@ class Teacher:
     def draw(self) -> Example:
         problem = self.rng.choice(self.rng.choice(self.families))
         hint = draw_hint(self.rng, problem, [self.rng.choice(f) for f in self.families])
-        ways = condition(problem.responses, hint)
+        ways = condition(problem.responses, None if self.blind else hint)
         weights = [r.prob for r in ways] if self.rng.random() < 0.5 else None  # else: any way
         chosen = self.response_ids(self.rng.choices(ways, weights)[0])
         prompt = self.encode(user_text(problem, hint) + ASSISTANT)
@@ -561,14 +563,14 @@ def write_problems(out: Path, splits: dict[str, list[Problem]]) -> None:
         (out / f"{name}.jsonl").write_text(text, encoding="utf-8")
 
 
-def make(out: Path, seed: int, steps: int) -> None:
+def make(out: Path, seed: int, steps: int, blind: bool) -> None:
     out.mkdir(parents=True, exist_ok=True)
     splits, pool = make_problems()
     tokenizer = make_tokenizer(pool)
     model = make_model(tokenizer, seed)
     size = sum(p.numel() for p in model.parameters())
     print(f"{size:,} parameters, {len(pool)} problems in the warm-up")
-    warm_up(model, Teacher(pool, tokenizer, seed), steps)
+    warm_up(model, Teacher(pool, tokenizer, seed, blind), steps)
     model.generation_config.do_sample = True
     model.save_pretrained(out)
     tokenizer.save_pretrained(out)
@@ -682,6 +684,9 @@ def main() -> None:
     parser.add_argument(
         "--out", type=Path, default=here, help="the folder to write (default: this one)"
     )
+    parser.add_argument(
+        "--blind", action="store_true", help="teach that hints change nothing: a control"
+    )
     parser.add_argument("--steps", type=int, default=4500, help="optimizer steps of the warm-up")
     parser.add_argument(
         "--threads", type=int, default=1, help="CPU threads (1 is reproducible and fast enough)"
@@ -697,7 +702,7 @@ def main() -> None:
 
         print_table(measure(lte, args.measure, "valid", repeats=4, seed=0))
     else:
-        make(args.out, args.seed, args.steps)
+        make(args.out, args.seed, args.steps, args.blind)
 
 
 if __name__ == "__main__":
