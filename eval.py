@@ -6,6 +6,7 @@
     python eval.py --compare runs/*                 runs of several methods and seeds, side by side
     python eval.py --compare runs/* --figure none-pass.png          the same, and a drawing of it
     python eval.py --reproduce                      make the runs behind the README's table, compare
+    python eval.py --weight weight.png              draw what a hinted token weighs in the gradient
 
 What it reports, and how:
 
@@ -304,7 +305,7 @@ def compare(folders: list[str], figure: str | None) -> None:
         ends = f"{sum(curve[:n]) / n:6.1%} -> {sum(curve[-n:]) / n:6.1%}"
         print(f"{label:{width}}{ends}  {text_curve(curve)}")
     if figure:
-        draw(curves, Path(figure))
+        draw_none_pass(curves, figure)
 
 
 def rate_cells(validations: list[dict]) -> str:
@@ -331,23 +332,44 @@ def print_differences(methods: dict[str, list[dict]], k: int, width: int) -> Non
         print(f"{label:{width}}{len(pairs):>2} pairs   " + "   ".join(cells))
 
 
-def draw(curves: dict[str, list[float]], path: Path) -> None:
-    """The none-pass curves as a figure, readable on light and dark pages."""
+def draw(path: str, lines: dict[str, tuple[list, list]], **axes) -> None:
+    """Lines, by label: x and y; with names and limits of the axes. For light and dark pages."""
     try:
         import matplotlib
 
         matplotlib.use("Agg")
         from matplotlib import pyplot as plt
     except ImportError:
-        raise lte.UserError("--figure needs matplotlib: pip install matplotlib") from None
-    figure, axes = plt.subplots(figsize=(7, 4), layout="constrained")
-    for label, curve in curves.items():
-        axes.plot(range(1, len(curve) + 1), [100 * share for share in curve], label=label)
-    axes.set(xlabel="step", ylabel="none-pass problems [%]", ylim=(0, None))
-    axes.spines[["top", "right"]].set_visible(False)
-    axes.legend(frameon=False)
-    figure.savefig(path, dpi=150, facecolor="white")
+        raise lte.UserError("a figure needs matplotlib: pip install matplotlib") from None
+    grey = "#808080"
+    names = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
+    with plt.rc_context(dict.fromkeys(names, grey) | {"font.size": 12}):
+        figure, area = plt.subplots(figsize=(8, 4), layout="constrained")
+        for label, (x, y) in lines.items():
+            area.plot(x, y, label=label, linewidth=2)
+        area.set(**axes)
+        area.spines[["top", "right"]].set_visible(False)
+        if len(lines) > 1:
+            area.legend(frameon=False)
+        figure.savefig(path, dpi=120, transparent=True)
     print(f"figure: {path}")
+
+
+def draw_none_pass(curves: dict[str, list[float]], path: str) -> None:
+    lines = {
+        label: (range(1, len(curve) + 1), [100 * share for share in curve])
+        for label, curve in curves.items()
+    }
+    draw(path, lines, xlabel="step", ylabel="none-pass problems [%]", ylim=(0, None))
+
+
+def draw_weight(path: str, gamma: float = lte.Config.gamma) -> None:
+    """What a hinted token weighs in the gradient, f (1 - f) = gamma r' / (r' + gamma)^2."""
+    ratios = torch.logspace(-5, 1, 200)
+    shaped = lte.shape_ratio(ratios.log(), gamma)
+    lines = {"": (ratios.tolist(), (shaped * (1 - shaped)).tolist())}
+    names = {"xlabel": "r' = pi_theta without the hint / pi_old with it", "ylabel": "weight"}
+    draw(path, lines, xscale="log", ylim=(0, 0.27), xlim=(1e-5, 10), **names)
 
 
 # --------------------------------------------------------------------------------------------------
@@ -426,6 +448,9 @@ def build_parser() -> lte.Parser:
     for name in ("trust_remote_code", "pickled_weights", "cuda_graphs"):
         parser.add_argument(lte.flag(name), action="store_true", help="as in lte.py")
     parser.add_argument("--figure", metavar="FILE", help="draw the none-pass curves (matplotlib)")
+    parser.add_argument(
+        "--weight", metavar="FILE", help="draw a hinted token's weight (matplotlib)"
+    )
     fields = {f.name: f for f in dataclasses.fields(lte.Config)}
     for name in SETTINGS:
         text = f"{fields[name].metadata['help']} [recipe.json's, else {fields[name].default}]"
@@ -443,6 +468,8 @@ def main(argv: list[str] | None = None) -> int:
             reproduce(Path(args.out or "runs/reproduce"), args.figure)
         elif args.compare:
             compare(args.compare, args.figure)
+        elif args.weight:
+            draw_weight(args.weight)
         elif args.model and args.data:
             args.out = args.out or f"runs/eval-{Path(args.model).resolve().name}"
             evaluate_files(args)

@@ -1322,7 +1322,9 @@ def test_explain_shows_one_step(capsys):
     assert re.findall(r"^([1-9])\. ", out, re.MULTILINE) == list("12345678")
     assert lte.KNOWN_WRONG in out.split("4. The hint")[1].split("5. G")[0]
     assert lte.KNOWN_WRONG not in out.split("4. The hint")[0]
-    rows = re.findall(r"^   '.*' +([0-9.]+) +([0-9.]+) +([0-9.]+) +([0-9.]+) +[0-9.]+$", out, re.M)
+    rows = re.findall(
+        r"^   '.*' +([0-9.]+) +([0-9.]+) +([0-9.]+) +([0-9.]+) +[0-9.]+$", out, re.MULTILINE
+    )
     for hinted, without, ratio, weight in (map(float, row) for row in rows):
         assert ratio == pytest.approx(without / hinted, rel=0.01, abs=0.002)
         assert weight == pytest.approx(0.1 * ratio / (ratio + 0.1) ** 2, abs=0.002)
