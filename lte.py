@@ -98,9 +98,9 @@ METHODS = {
 }
 
 
-def setting(default, text: str, **more):
-    """A field of Config with its help text; `more` goes to argparse's add_argument."""
-    return field(default=default, metadata={"help": text, **more})
+def setting(default, text: str, **limits):
+    """A field of Config with its help text and what it must be: `least`, `above` or `choices`."""
+    return field(default=default, metadata={"help": text, **limits})
 
 
 @dataclass
@@ -112,38 +112,38 @@ class Config:
     data: str = setting("", "problems to train on: JSONL file, or gsm8k [MODEL/train.jsonl]")
     eval_data: str = setting("", "held-out problems: file or benchmark [test.jsonl beside --data]")
     method: str = setting("lte", "what to do about none-pass groups", choices=list(METHODS))
-    steps: int = setting(100, "training steps")
-    rollouts: int = setting(0, "end after so many rollouts, for fair comparisons (0: don't)")
-    prompts_per_step: int = setting(16, "problems a step")
-    group_size: int = setting(8, "G, the rollouts a problem")
-    updates_per_step: int = setting(2, "optimizer steps a step, each on its share of the problems")
-    keep_failed: int = setting(1, "failed rollouts that a rescued group keeps (0: none need stay)")
-    max_new_tokens: int = setting(1024, "length limit of a response")
-    temperature: float = setting(1.0, "of sampling and of every log-probability")
-    lr: float = setting(1e-6, "learning rate of AdamW, constant")
-    clip: float = setting(0.2, "epsilon of the clipped on-policy term")
-    gamma: float = setting(0.1, "gamma of f(r') = r' / (r' + gamma), the off-policy term")
-    entropy_coef: float = setting(0.0, "weight of the entropy bonus (the paper's LTE\u2020)")
+    steps: int = setting(100, "training steps", least=1)
+    rollouts: int = setting(0, "end after so many, for fair comparisons (0: don't)", least=0)
+    prompts_per_step: int = setting(16, "problems a step", least=1)
+    group_size: int = setting(8, "G, the rollouts a problem", least=2)
+    updates_per_step: int = setting(2, "optimizer steps a step, sharing the problems", least=1)
+    keep_failed: int = setting(1, "failed rollouts that a rescued group keeps at least", least=0)
+    max_new_tokens: int = setting(1024, "length limit of a response", least=1)
+    temperature: float = setting(1.0, "of sampling and of every log-probability", above=0)
+    lr: float = setting(1e-6, "learning rate of AdamW, constant", above=0)
+    clip: float = setting(0.2, "epsilon of the clipped on-policy term", least=0)
+    gamma: float = setting(0.1, "gamma of f(r') = r' / (r' + gamma), the off-policy term", above=0)
+    entropy_coef: float = setting(0.0, "weight of the entropy bonus (LTE\u2020)", least=0)
     separate_normalisers: bool = setting(False, "count the tokens Z, Z' apart")
     hint_answers: str = setting(
         "own", "shuffled: another problem's wrong answers, the control", choices=["own", "shuffled"]
     )
-    max_grad_norm: float = setting(1.0, "the gradient is scaled down to this norm")
+    max_grad_norm: float = setting(1.0, "the gradient is scaled down to this norm", above=0)
     system_prompt: str = setting("", "what the model is told before each problem")
-    micro_tokens: int = setting(16384, "tokens of one forward and backward pass: bounds memory")
-    cache_gib: float = setting(4.0, "GiB for the key-value cache: how many responses at a time")
+    micro_tokens: int = setting(16384, "tokens a forward and backward pass: memory", least=1)
+    cache_gib: float = setting(4.0, "GiB for the key-value cache when sampling", above=0)
     gradient_checkpointing: bool = setting(False, "recompute activations: slower, less memory")
     pure_bf16: bool = setting(False, "weights and optimizer in bfloat16: less memory, less learned")
     cuda_graphs: bool = setting(False, "on a GPU: decode by recorded CUDA graphs (experimental)")
-    eval_every: int = setting(20, "validate every so many steps, before and after (0: never)")
-    eval_samples: int = setting(16, "samples a held-out problem")
-    save_every: int = setting(50, "save a checkpoint every so many steps and at the end")
-    samples_per_step: int = setting(4, "rollouts a step that go to samples.jsonl")
+    eval_every: int = setting(20, "validate every so many steps, and last (0: never)", least=0)
+    eval_samples: int = setting(16, "samples a held-out problem", least=1)
+    save_every: int = setting(50, "save a checkpoint every so many steps and at the end", least=1)
+    samples_per_step: int = setting(4, "rollouts a step that go to samples.jsonl", least=0)
     trust_remote_code: bool = setting(False, "let the model's folder run code of its own")
     pickled_weights: bool = setting(False, "take weights that are not safetensors")
     device: str = setting("cuda" if torch.cuda.is_available() else "cpu", "cpu or cuda")
-    threads: int = setting(0, "CPU threads (0: as torch likes)")
-    seed: int = setting(0, "seed of everything random")
+    threads: int = setting(0, "CPU threads (0: as torch likes)", least=0)
+    seed: int = setting(0, "seed of everything random", least=0)
     out: str = setting("", "output folder [runs/METHOD-MODEL-sSEED]")
     resume: str = setting("", "output folder of a run to go on with, under its own settings")
 
@@ -154,13 +154,6 @@ PAPER |= {"lr": 1e-6, "prompts_per_step": 128, "updates_per_step": 2}
 
 MAY_CHANGE_ON_RESUME = ("resume", "steps", "rollouts", "device", "threads", "save_every")
 MAY_CHANGE_ON_RESUME += ("micro_tokens", "cache_gib", "trust_remote_code", "pickled_weights")
-AT_LEAST = {
-    0: ("rollouts", "keep_failed", "clip", "entropy_coef", "eval_every", "threads", "seed")
-    + ("samples_per_step",),
-    1: ("steps", "prompts_per_step", "updates_per_step", "max_new_tokens", "micro_tokens")
-    + ("eval_samples", "save_every"),
-    2: ("group_size",),
-}
 
 
 def flag(name: str) -> str:
@@ -169,18 +162,14 @@ def flag(name: str) -> str:
 
 def check_config(config: Config) -> None:
     """Raise UserError for settings that make no sense."""
-    for least, names in AT_LEAST.items():
-        for name in names:
-            if not least <= getattr(config, name) < math.inf:
-                value = getattr(config, name)
-                raise UserError(f"{flag(name)} is {value}: it must be at least {least}")
-    for name in ("temperature", "lr", "gamma", "max_grad_norm", "cache_gib"):
-        if not 0 < getattr(config, name) < math.inf:
-            raise UserError(f"{flag(name)} is {getattr(config, name)}: it must be above 0")
     for f in dataclasses.fields(Config):
-        value, allowed = getattr(config, f.name), f.metadata.get("choices")
-        if allowed and value not in allowed:
-            raise UserError(f"{flag(f.name)} is {value}: not one of {allowed}")
+        value, limits = getattr(config, f.name), f.metadata
+        if "least" in limits and not limits["least"] <= value < math.inf:
+            raise UserError(f"{flag(f.name)} is {value}: it must be at least {limits['least']}")
+        if "above" in limits and not limits["above"] < value < math.inf:
+            raise UserError(f"{flag(f.name)} is {value}: it must be above {limits['above']}")
+        if value not in limits.get("choices", [value]):
+            raise UserError(f"{flag(f.name)} is {value}: not one of {limits['choices']}")
     if config.threads > 1024:
         raise UserError(f"--threads {config.threads}: no machine has as many")
     if config.keep_failed >= config.group_size:
@@ -506,7 +495,7 @@ def build_hint(failed: list[Rollout], gold: str | None = None) -> Hint | None:
     answers: list[str] = []
     for rollout in failed:
         answer = None if rollout.truncated else rollout.answer
-        if not answer or len(answer) > MAX_ANSWER_LENGTH or len(answers) == MAX_ANSWERS:
+        if answer is None or len(answer) > MAX_ANSWER_LENGTH or len(answers) == MAX_ANSWERS:
             continue
         if not any(is_equivalent(answer, known) for known in [*answers, gold] if known is not None):
             answers.append(answer)
@@ -1517,7 +1506,7 @@ class Run:
         self.policy.model.save_pretrained(temporary)
         self.policy.tokenizer.save_pretrained(temporary)
         names = ("max_new_tokens", "temperature", "system_prompt")
-        sampling = {name: getattr(self.config, name) for name in names}
+        sampling = {n: getattr(self.config, n) for n in names if getattr(self.config, n) != ""}
         replace_file(temporary / "recipe.json", json.dumps(sampling) + "\n")
         shutil.rmtree(final, ignore_errors=True)
         return temporary.rename(final)
@@ -1844,13 +1833,14 @@ def build_parser() -> Parser:
     title = __doc__.split("\n\n")[0]
     parser = Parser("lte.py", description=title, argument_default=argparse.SUPPRESS)
     for f in dataclasses.fields(Config):
-        more = {key: value for key, value in f.metadata.items() if key != "help"}
         text = f.metadata["help"]
         if isinstance(f.default, bool):
             parser.add_argument(flag(f.name), action="store_true", help=text)
         else:
             text += f" [{f.default}]" if f.default != "" else ""
-            parser.add_argument(flag(f.name), type=type(f.default), help=text, **more)
+            parser.add_argument(
+                flag(f.name), type=type(f.default), help=text, choices=f.metadata.get("choices")
+            )
     settings = " ".join(f"{flag(name)} {value}" for name, value in PAPER.items())
     parser.add_argument("--explain", action="store_true", help="show one step in slow motion")
     parser.add_argument("--paper", action="store_true", help=f"the paper's setting: {settings}")

@@ -13,6 +13,7 @@ import hashlib
 import itertools
 import json
 import math
+import os
 import random
 import re
 import shutil
@@ -1628,6 +1629,17 @@ HOSTILE = [
 ]
 
 
+def test_nested_sets_are_compared_in_no_time():
+    """Sets and unions have no order; trying all orders anew at each level would take ages."""
+    pair = [
+        rf"\{{{a},{b}\cup " * 25 + last + r"\}" * 25
+        for a, b, last in (("2", "5", "1"), ("1+1", "4+1", "0+1"), ("2", "5", "7"))
+    ]
+    start = time.perf_counter()
+    assert is_equivalent(pair[0], pair[1]) and not is_equivalent(pair[0], pair[2])
+    assert time.perf_counter() - start < 5
+
+
 @pytest.mark.parametrize("text", HOSTILE, ids=lambda text: ascii(text[:20]))
 def test_hostile_answers_are_wrong_and_fast(text):
     start = time.perf_counter()
@@ -1839,18 +1851,99 @@ def test_import_directions():
         )
 
 
-def test_readme_names_functions_that_exist():
-    """Every `module.function` link of the README, and every flag it mentions."""
-    readme = (HERE / "README.md").read_text()
-    named = re.findall(r"`(lte|verify|evaluation)\.((?!py\b)[a-zA-Z_]+)`", readme)
-    modules = {"lte": lte, "verify": verify, "evaluation": evaluation}
-    assert len(named) > 10
-    for module, name in named:
-        assert hasattr(modules[module], name), f"{module}.{name}"
+README = (HERE / "README.md").read_text(encoding="utf-8")
+
+
+def test_readme_links_lead_to_the_functions_they_name():
+    links = re.findall(r"\[`(\w+)\.(\w+)`\]\((\w+)\.py#L([0-9]+)\)", README)
+    assert len(links) > 15 and README.count(".py#L") == len(links)
+    for module, name, file, line in links:
+        source = (HERE / f"{file}.py").read_text(encoding="utf-8").split("\n")
+        found = next(i for i, text in enumerate(source, 1) if text.startswith(f"def {name}("))
+        assert (module, int(line)) == (file, found), f"{name} is in line {found}"
+
+
+def test_readme_mentions_flags_and_files_that_exist():
     known = lte.build_parser().format_help() + evaluation.build_parser().format_help()
-    known += (SMALL / "make.py").read_text() + " --threads --format --check"
-    for mentioned in set(re.findall(r"(?<![\w-])--[a-z][a-z-]+", readme)):
+    known += (SMALL / "make.py").read_text()
+    for mentioned in set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", README)):
         assert mentioned in known, mentioned
+    for file in re.findall(r"\]\(([\w./-]+?)(?:#\w+)?\)", README):
+        assert (HERE / file).exists(), file
+    assert len(README.splitlines()) < 310
+
+
+def test_readme_table_of_memory_is_the_formulas():
+    """Parameters and shapes of the Qwen3 models as their checkpoints have them."""
+    shapes = {  # hidden, layers, heads, intermediate; parameters
+        "0.6B": (1024, 28, 16, 3072, 596_049_920),
+        "1.7B": (2048, 28, 16, 6144, 1_720_574_976),
+        "4B": (2560, 36, 32, 9728, 4_022_468_096),
+        "8B": (4096, 36, 32, 12288, 8_190_735_360),
+    }
+    rows = re.findall(r"^\| Qwen3 (\S+) \| (.*) \|$", README, re.MULTILINE)
+    assert [name for name, _ in rows] == list(shapes)
+    for name, cells in rows:
+        hidden, layers, heads, inner, parameters = shapes[name]
+        shape = transformers.Qwen3Config(
+            vocab_size=151_936, hidden_size=hidden, num_hidden_layers=layers, head_dim=128,
+            num_attention_heads=heads, num_key_value_heads=8, intermediate_size=inner,
+        )  # fmt: skip
+        expected = []
+        for pure in (False, True):
+            config = lte.Config(device="cuda", micro_tokens=1, pure_bf16=pure)
+            config.gradient_checkpointing = True
+            for config.max_new_tokens in (1024, 4096, 8192):
+                fixed, activations = lte.memory_needed(shape, parameters, config, prompt=512)
+                expected += [fixed] * (config.max_new_tokens == 1024) + [fixed + activations]
+        assert [int(cell) for cell in cells.split(" | ")] == [round(x) for x in expected]
+
+
+SHORTENED = """#!/usr/bin/env bash
+# Stands in for python: the README's commands with fewer steps and samples, and without network.
+set -e
+case "$1 $2" in
+  "eval.py --reproduce")
+    code='import sys, eval; eval.BASES, eval.SEEDS, eval.ROLLOUTS = (0,), (0,), 400'
+    exec PYTHON -c "$code; sys.exit(eval.main(['--reproduce']))" ;;
+  "eval.py --weight") PYTHON -c "import matplotlib" 2>/dev/null || exit 0; exec PYTHON "$@" ;;
+  lte.py*) exec PYTHON "$@" --steps 2 --eval-samples 2 --threads 1 ;;
+  small-model/make.py*) exec PYTHON "$@" --steps 2 ;;
+  *) exec PYTHON "$@" ;;
+esac
+"""
+
+
+@pytest.mark.skipif("LTE_README" not in os.environ, reason="minutes; .ci/run sets LTE_README")
+def test_readme_commands_run(tmp_path):
+    """Every sh block of the README, in a copy of the repository."""
+    for name in ("lte.py", "eval.py", "verify.py", "requirements.txt", "README.md"):
+        shutil.copy(HERE / name, tmp_path)
+    for name in ("small-model", "docs"):
+        shutil.copytree(HERE / name, tmp_path / name)
+    shim = tmp_path / "bin" / "python"
+    shim.parent.mkdir()
+    shim.write_text(SHORTENED.replace("PYTHON", sys.executable))
+    shim.chmod(0o755)
+    replaced = {
+        "pip install -r": "test -f",
+        "pytest test_lte.py": "true",
+        "for s in 0 1 2": "for s in 0",
+        "Qwen/Qwen3-0.6B-Base": "small-model",
+        "--data gsm8k": "--data small-model/valid.jsonl --out runs/gsm8k",
+        "math500 minerva olympiadbench amc23 aime24 aime25": "small-model/valid.jsonl",
+    }
+    blocks = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
+    assert len(blocks) > 5
+    for block in blocks:
+        for text, short in replaced.items():
+            block = block.replace(text, short)
+        env = os.environ | {"PATH": f"{shim.parent}:{os.environ['PATH']}"}
+        command = ["bash", "-e", "-c", block]
+        done = subprocess.run(
+            command, cwd=tmp_path, env=env, capture_output=True, text=True, check=False
+        )
+        assert done.returncode == 0, f"{block}\n{done.stderr[-2000:]}"
 
 
 def test_every_numbered_choice_has_a_test():
