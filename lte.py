@@ -699,7 +699,7 @@ class Sampler:
         self.tokens = torch.zeros(total, max_new_tokens, dtype=torch.long, device=device)
         self.logprobs = torch.zeros(total, max_new_tokens, device=device)
         self.lengths = torch.zeros(total, dtype=torch.long, device=device)
-        self.step = Recorder(self.forward, self.batch) if graphs else self.forward
+        self.recorder = Recorder(self.batch) if graphs else None
 
     def room(self) -> int:
         """Prompts to admit now. In bulk: once a quarter of the rows is free, or all can come in."""
@@ -735,7 +735,8 @@ class Sampler:
     def decode(self) -> Tensor:
         """Feed every row its last token; logits of the next ones [n, V]."""
         batch = self.batch
-        return self.step(self.tokens[batch.owner, batch.length - 1], batch.position, batch.used)
+        inputs = self.tokens[batch.owner, batch.length - 1], batch.position, batch.used
+        return self.recorder.run(self.forward, *inputs) if self.recorder else self.forward(*inputs)
 
     def forward(self, tokens: Tensor, position: Tensor, used: int) -> Tensor:
         """One token a row, at its position [n]; the longest row has `used`. Logits [n, V]."""
@@ -789,10 +790,10 @@ class Recorder:
     """Sampler.forward by CUDA graphs, one for each number of rows and of positions, both rounded up
     to powers of two: a step then costs one launch and not that of a thousand kernels."""
 
-    def __init__(self, forward: Callable, batch: Batch):
-        self.forward, self.batch, self.recorded = forward, batch, {}
+    def __init__(self, batch: Batch):
+        self.batch, self.recorded = batch, {}
 
-    def __call__(self, tokens: Tensor, position: Tensor, used: int) -> Tensor:
+    def run(self, forward: Callable, tokens: Tensor, position: Tensor, used: int) -> Tensor:
         rows = min(1 << (len(tokens) - 1).bit_length(), self.batch.capacity)
         size = rows, min(1 << (used - 1).bit_length(), self.batch.width)
         new = size not in self.recorded
@@ -801,7 +802,7 @@ class Recorder:
         # Rows beyond the batch are free ones: what the step writes there is never read. Recording
         # does the step, more than once, with this step's inputs: it writes the same each time.
         if new:
-            self.recorded[size] = inputs, cuda_graph(lambda: self.forward(*inputs, size[1]))
+            self.recorded[size] = inputs, cuda_graph(lambda: forward(*inputs, size[1]))
         return self.recorded[size][1]()[: len(tokens)]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import gc
 import hashlib
 import itertools
 import json
@@ -21,6 +22,7 @@ import signal
 import subprocess
 import sys
 import time
+import weakref
 from collections import Counter
 from pathlib import Path
 
@@ -351,6 +353,23 @@ def test_cache_budget_in_gib(kind):
         size = sum(x.nbytes for layer in sampler.cache.layers for x in (layer.keys, layer.values))
         assert 0.9 * gib * 2**30 < size <= gib * 2**30
     assert lte.rows_that_fit(model, 19, 1e-9) == 1 and lte.rows_that_fit(model, 1, 4.0) == 1024
+
+
+def test_cache_is_freed_at_once(monkeypatch):
+    """No reference cycle may keep gigabytes until the garbage collector happens to run."""
+    layers, initialise = [], lte.RowCacheLayer.__init__
+
+    def noting(self, *args):
+        initialise(self, *args)
+        layers.append(weakref.ref(self))
+
+    monkeypatch.setattr(lte.RowCacheLayer, "__init__", noting)
+    gc.disable()
+    try:
+        draw(tiny_model("llama"))
+        assert len(layers) == 2 and not any(layer() for layer in layers)
+    finally:
+        gc.enable()
 
 
 def test_sampler_refuses_what_cannot_fit():
