@@ -643,27 +643,29 @@ def eval_mode(model) -> Iterator[None]:
 
 def temper(logits: Tensor, temperature: float) -> Tensor:
     """The one place where temperature enters, for sampler and trainer alike. [..., V], float32"""
-    return logits.float() / temperature
+    return logits.float() if temperature == 1 else logits.float() / temperature
 
 
 def choose(logits: Tensor, temperature: float, generator: torch.Generator) -> tuple[Tensor, Tensor]:
     """Draw a token a row from softmax(logits / T) [n, V]; tokens and log-probabilities [n].
 
-    T = 0 takes the likeliest, with its log-probability at T = 1.
+    T = 0 takes the likeliest, with its log-probability at T = 1. Overwrites the logits: on a CPU,
+    fresh memory of that size costs more time than the arithmetic.
     """
-    probabilities = temper(logits, temperature or 1.0).softmax(-1)
-    if temperature == 0:
-        tokens = probabilities.argmax(-1, keepdim=True)
-    else:
-        tokens = draw(probabilities, generator)
-    return tokens[:, 0], probabilities.gather(-1, tokens)[:, 0].log()
+    weights = temper(logits, temperature or 1.0)
+    weights = weights.sub_(weights.amax(-1, keepdim=True)).exp_()  # softmax, times some factor
+    total = weights.sum(-1, keepdim=True)
+    tokens = draw(weights, generator) if temperature else weights.argmax(-1, keepdim=True)
+    return tokens[:, 0], (weights.gather(-1, tokens) / total).log()[:, 0]
 
 
-def draw(probabilities: Tensor, generator: torch.Generator, block: int = 256) -> Tensor:
-    """Draw an index a row [n, V] -> [n, 1]: by one uniform number, first a block of the vocabulary,
-    then an index in it. On a CPU that is many times faster than torch.multinomial."""
-    n, size = probabilities.shape
-    blocks = torch.nn.functional.pad(probabilities, (0, -size % block)).view(n, -1, block)
+def draw(weights: Tensor, generator: torch.Generator, block: int = 128) -> Tensor:
+    """Draw an index a row in proportion to weights [n, V] -> [n, 1]: by one uniform number, first a
+    block of the vocabulary, then an index in it. Many times faster than torch.multinomial."""
+    n, size = weights.shape
+    if size % block:
+        weights = torch.nn.functional.pad(weights, (0, -size % block))
+    blocks = weights.view(n, -1, block)
     u = torch.rand(n, 1, dtype=torch.double, device=blocks.device, generator=generator)
     chosen, u = invert(blocks.sum(-1).double(), u)
     within = blocks[torch.arange(n, device=blocks.device), chosen[:, 0]].double()  # [n, block]
