@@ -125,10 +125,8 @@ def check_settings(path: Path, problems: list[lte.Problem], samples: int, config
     files = sorted(Path(config.model).glob("*.safetensors"))
     settings["weights"] = [[f.name, f.stat().st_size, f.stat().st_mtime_ns] for f in files]
     note = path.with_suffix(".settings.json")
-    if note.exists() and path.exists() and note.read_text() != json.dumps(settings):
-        raise lte.UserError(
-            f"{path} has samples of another model or settings: choose another --out"
-        )
+    if path.exists() and not (note.exists() and note.read_text() == json.dumps(settings)):
+        raise lte.UserError(f"{path} is not of this model and these settings: choose another --out")
     path.parent.mkdir(parents=True, exist_ok=True)
     lte.replace_file(note, json.dumps(settings))
 
@@ -159,7 +157,7 @@ def evaluate_files(args: argparse.Namespace) -> None:
     summaries = []
     for name, path in outputs.items():
         groups = sample_file(policy, problems[name], counts[name], config, path)
-        ks = sorted(set(args.k or [1, counts[name]]))
+        ks = sorted(set(args.k)) if args.k else [1, counts[name]]
         summaries.append(print_rows(name, problems[name], groups, ks))
         print(f"{'':24}samples: {path}")
     if len(summaries) > 1:
@@ -283,7 +281,12 @@ def text_curve(values: list[float], width: int = 60) -> str:
 
 def compare(folders: list[str], figure: str | None) -> None:
     """Print a table of methods over models and seeds, paired differences, and none-pass curves."""
-    methods = group_by_method(folders)
+    runs = [folder for folder in folders if (Path(folder) / "config.json").exists()]
+    if not runs:
+        raise lte.UserError(f"--compare: no folder of a run among {', '.join(folders)}")
+    for folder in sorted(set(folders) - set(runs)):
+        print(f"{folder} is left out: not the folder of a run", file=sys.stderr)
+    methods = group_by_method(runs)
     runs = [run for some in methods.values() for run in some]
     k, width = runs[0]["last"]["k"], max(map(len, methods)) + 2
     if any(run["last"]["k"] != k for run in runs):
@@ -413,6 +416,8 @@ def reproduce(out: Path, figure: str | None) -> None:
                     command = [here / "lte.py", "--model", model, *flags, "--seed", seed]
                     command += ["--out", folders[-1], "--threads", 1, "--eval-every", 1_000_000]
                     command += ["--steps", 1_000_000, "--rollouts", ROLLOUTS]
+                    if (folders[-1] / "config.json").exists():  # it was stopped
+                        command = [here / "lte.py", "--resume", folders[-1]]
                     if not (folders[-1] / "final").exists():
                         running.append(command)
         for done, _ in enumerate(pool.map(call, running), 1):
@@ -479,8 +484,13 @@ def main(argv: list[str] | None = None) -> int:
             )
         return 0
     except (lte.UserError, OSError) as error:
-        print(f"eval.py: {error}", file=sys.stderr)
-        return 2
+        message = str(error)
+    except (RuntimeError, MemoryError) as error:
+        if not lte.is_out_of_memory(error):
+            raise
+        message = "out of memory: lower --cache-gib; the same command goes on where this one was"
+    print(f"eval.py: {message}", file=sys.stderr)
+    return 2
 
 
 if __name__ == "__main__":

@@ -11,10 +11,13 @@ Reinforcement learning from verifiable rewards samples G responses a problem and
 each other. When all G fail (a none-pass problem) there is nothing to compare and nothing to learn.
 LTE (arXiv 2510.26109) then shows the model its own wrong answers as a hint, samples G more, puts
 the right ones into the group in place of failed ones, and trains the model to produce them
-*without* the hint. The file reads as the method runs:
+*without* the hint, since nobody will give it one later. The file reads as the method runs:
 
     problem -> prompt -> G rollouts -> grade -> (none-pass?) hint -> G rollouts -> grade
             -> mix -> advantages -> loss -> step
+
+For a first look read train_step, then the sections on groups, objective and update. The sampler, the
+longest section, may come last: it returns responses with their log-probabilities.
 
 Where the paper leaves room we chose as follows; test_lte.py has a test for each number.
 
@@ -53,6 +56,7 @@ import math
 import os
 import platform
 import random
+import re
 import shutil
 import signal
 import subprocess
@@ -176,6 +180,8 @@ def check_config(config: Config) -> None:
         raise UserError("--keep-failed must be below --group-size, or nothing could be rescued")
     if config.updates_per_step > config.prompts_per_step:
         raise UserError("--updates-per-step is above --prompts-per-step: no problem for some")
+    if not re.fullmatch(r"cpu|cuda(:[0-9]+)?", config.device):
+        raise UserError(f"--device {config.device}: use cpu, cuda or cuda:N")
     if config.device != "cpu" and not torch.cuda.is_available():
         raise UserError(f"--device {config.device}: not found here; use --device cpu")
 
@@ -495,7 +501,7 @@ def build_hint(failed: list[Rollout], gold: str | None = None) -> Hint | None:
     answers: list[str] = []
     for rollout in failed:
         answer = None if rollout.truncated else rollout.answer
-        if answer is None or len(answer) > MAX_ANSWER_LENGTH or len(answers) == MAX_ANSWERS:
+        if not answer or len(answer) > MAX_ANSWER_LENGTH or len(answers) == MAX_ANSWERS:
             continue
         if not any(is_equivalent(answer, known) for known in [*answers, gold] if known is not None):
             answers.append(answer)
@@ -562,7 +568,8 @@ class Batch:
         self.position = torch.empty(0, dtype=torch.long, device=device)  # [n]
         self.owner = self.position.clone()  # [n] number of the rollout
         self.length = self.position.clone()  # [n] tokens sampled so far
-        self.present = self.position, 0  # position and used, as the forward pass at hand sees them
+        # Position and used, as the forward pass at hand sees them; rounded up under CUDA graphs.
+        self.present = self.position, 0
 
 
 class RowCacheLayer(CacheLayerMixin):
@@ -901,7 +908,7 @@ class Group:
 
     @property
     def rescued(self) -> bool:
-        """Whether the extra rollouts made it a group to learn from; true after mixing only."""
+        """Whether an extra rollout was right and has a place in the group; true after mixing."""
         return bool(self.extra) and any(r.reward == 1 for r in self.rollouts)
 
     @property
@@ -974,8 +981,9 @@ def sample_again(policy: Policy, groups: list[Group], config: Config, generator)
     groups = [g for g, prompt in zip(groups, prompts, strict=True) if len(prompt) <= room]
     prompts = [prompt for prompt in prompts if len(prompt) <= room]
     extras = sample_under(policy, prompts, config.group_size, config, generator)
-    for group, group.extra in zip(groups, extras, strict=True):
-        for rollout in group.extra:
+    for group, extra in zip(groups, extras, strict=True):
+        group.extra = extra
+        for rollout in extra:
             rollout.hint, rollout.off_policy = group.hint and group.hint.kind, method.hinted
     return groups
 
@@ -985,8 +993,9 @@ def mix_group(
 ) -> list[Rollout]:
     """Put the G' right extra rollouts in place of G' failed ones, both chosen at random.
 
-    At least `keep_failed` failed ones stay (choice 2). The newcomers take the group's own prompt:
-    from here on the hint is gone, and pi_theta(o' | q) is what gets trained.
+    `hinted` are the extra rollouts, with or without a hint. At least `keep_failed` failed ones stay
+    (choice 2). The newcomers take the group's own prompt: later there will be no hint, so it is
+    pi_theta(o' | q) that must rise. Their log-probabilities stay those under (H_q, q).
     """
     failed = [i for i, rollout in enumerate(group) if rollout.reward == 0]
     right = [rollout for rollout in hinted if rollout.reward == 1]
@@ -1054,6 +1063,7 @@ def mixed_policy_loss(
 
         J = 1/Z' sum_i sum_t f(r'_it) A'_i + 1/Z sum_i sum_t min(r_it A_i, clip(r_it, 1 +- eps) A_i)
 
+    Shapes are [B, T], or [N] for tokens end to end without padding, as accumulate_gradients has them.
     logprobs [B, T]: log pi_theta(o_t | q, o_<t), natural logarithms, always without the hint.
     old_logprobs [B, T]: as sampled; log pi_old(o_t | q, o_<t), off-policy log pi_old(o'_t | H_q, q,
     o'_<t). advantages, off_policy: [B] or [B, T]. mask [B, T]: True at response tokens.
@@ -1138,20 +1148,20 @@ def token_counts(examples: list[Example], separate: bool) -> tuple[int, int]:
     return max(on, 1), max(off, 1)
 
 
-def with_gradient(examples: list[Example], config: Config) -> list[Example]:
+def skip_zero_advantages(examples: list[Example], config: Config) -> list[Example]:
     """Without advantage there is no gradient, but for that of the entropy bonus. (Choice 6.)"""
     return [e for e in examples if e.advantage != 0 or config.entropy_coef]
 
 
 @torch.no_grad()
-def rescore(model, examples: list[Example], config: Config) -> float:
-    """In bfloat16: log pi_old of the on-policy responses anew, by the trainer's forward pass.
+def replace_old_logprobs(model, examples: list[Example], config: Config) -> float:
+    """In bfloat16: log pi_old of on-policy responses anew, by the trainer's forward pass, in place.
 
-    In the very micro-batches of the update, since other shapes round otherwise. (Choice 5.) Returns
-    the largest difference to what the sampler recorded.
+    In the very micro-batches of the update, since other shapes round otherwise. (Choice 5.) Hinted
+    ones keep the sampler's. Returns the largest difference to what the sampler recorded.
     """
     gap = 0.0
-    for batch in micro_batches(with_gradient(examples, config), config.micro_tokens):
+    for batch in micro_batches(skip_zero_advantages(examples, config), config.micro_tokens):
         with autocast(config):
             logprobs = score(model, batch, config.temperature)[0]
         parts = logprobs.split([len(e.rollout.response_ids) for e in batch])
@@ -1172,7 +1182,8 @@ class Tally:
 
     @torch.no_grad()
     def add(self, log_ratio, advantages, off, clip: float, first_pass: bool) -> None:
-        """Count a micro-batch of tokens [N]. At first r should be 1; note the gap."""
+        """Count a micro-batch of tokens [N]; in a step's first update, where r should be 1, note by
+        how much log r is off."""
         ratio, on = log_ratio.exp(), ~off
         stopped = torch.where(advantages > 0, ratio > 1 + clip, ratio < 1 - clip)
         self.on, self.off = self.on + int(on.sum()), self.off + int(off.sum())
@@ -1202,8 +1213,8 @@ def accumulate_gradients(
 ) -> None:
     """Add up the gradient of one update over micro-batches; how they are cut does not change it."""
     z = token_counts(examples, config.separate_normalisers)
-    all_tokens = sum(token_counts(examples, separate=True))
-    for batch in micro_batches(with_gradient(examples, config), config.micro_tokens):
+    all_tokens, _ = token_counts(examples, separate=False)
+    for batch in micro_batches(skip_zero_advantages(examples, config), config.micro_tokens):
         with autocast(config):
             logprobs, entropy = score(model, batch, config.temperature, config.entropy_coef > 0)
         lengths = torch.tensor([len(e.rollout.response_ids) for e in batch], device=model.device)
@@ -1260,9 +1271,10 @@ def update(policy: Policy, optimizer, groups: list[Group], config: Config) -> di
     bounds = [i * len(groups) // parts for i in range(parts + 1)]
     shares = [examples_of(groups[a:b]) for a, b in pairwise(bounds)]
     if config.pure_bf16 or mixed_precision(config):
-        tally.gap = max(rescore(model, examples, config) for examples in shares)
+        gaps = lambda: [replace_old_logprobs(model, share, config) for share in shares]
+        tally.gap = max(halve_if_out_of_memory(gaps, config, "micro_tokens"))
     for i, examples in enumerate(shares):
-
+        # On a copy of the tally, so that a second try doesn't count twice.
         def work(examples=examples, before=tally, first_pass=i == 0) -> Tally:
             optimizer.zero_grad(set_to_none=True)
             after = copy.deepcopy(before)
@@ -1314,7 +1326,7 @@ class Stopwatch:
 
     def lap(self, stage: str) -> None:
         if self.device != "cpu":
-            torch.cuda.synchronize()
+            torch.cuda.synchronize(self.device)
         now = time.perf_counter()
         self.seconds[stage], self.last = self.seconds[stage] + now - self.last, now
 
@@ -1344,10 +1356,11 @@ def train_step(
         for group in groups:
             add_solution(policy, group)
     watch.lap("grade")
+    described = describe(groups, first, config)
     updated = update(policy, optimizer, groups, config)
     refresh(old, policy)
     watch.lap("update")
-    metrics = {"step": step, **describe(groups, first, config), **updated, "seconds": watch.seconds}
+    metrics = {"step": step, **described, **updated, "seconds": watch.seconds}
     speed = metrics["sampled_tokens"] / sum(watch.seconds.values())
     return groups, metrics | {"tokens_per_second": speed}
 
@@ -1485,17 +1498,27 @@ class Run:
             old.unlink()
 
     def load(self) -> None:
-        """Restore the last readable checkpoint, if there is one, and cut the logs back to it."""
-        for path in sorted(self.checkpoints.glob("step-*.pt"), reverse=True):
+        """Restore the last readable checkpoint, if there is one, and cut the logs back to it.
+
+        A torn one is set aside for the one before; UserError if there are some and none is whole.
+        """
+        paths = sorted(self.checkpoints.glob("step-*.pt"), reverse=True)
+        for path in paths:
             try:
                 state = torch.load(path, map_location=self.policy.model.device, weights_only=True)
                 self.policy.model.load_state_dict(state["model"])
                 self.optimizer.load_state_dict(state["optimizer"])
                 self.step, self.rollouts = state["step"], state["rollouts"]
                 break
-            except Exception as error:  # noqa: BLE001  torn or foreign, in any way
+            except Exception as error:  # torn or foreign, in any way
+                if isinstance(error, OSError) or is_out_of_memory(error):
+                    raise
                 tqdm.write(f"{path} can't be used ({type(error).__name__}): trying the one before")
-                path.rename(path.with_suffix(".broken"))
+        else:
+            if paths:
+                raise UserError(f"no checkpoint in {self.checkpoints} can be read: start anew")
+        for torn in paths[: paths.index(path)] if paths else []:
+            torn.rename(torn.with_suffix(".broken"))
         refresh(self.old, self.policy)
         for name in self.LOGS:
             kept = [row for row in self.rows(name) if row["step"] <= self.step]
@@ -1639,10 +1662,10 @@ def train(config: Config) -> int:
         tqdm.write("--pure-bf16: an update smaller than 1/256 of a weight rounds to nothing")
     prompt = check_prompts(policy, problems + held_out, config)
     sizes = policy.model.config.get_text_config(), policy.model.num_parameters(), config, prompt
-    weights, activations = memory_needed(*sizes)
-    if weights + activations > 1:
-        update_or_cache = f"an update {activations:.1f}, sampling {config.cache_gib:.1f}"
-        tqdm.write(f"GiB needed: model and optimizer {weights:.1f}, and {update_or_cache}")
+    fixed, activations = memory_needed(*sizes)
+    if fixed + activations > 1:
+        in_turn = f"an update {activations:.1f}, sampling {config.cache_gib:.1f}"
+        tqdm.write(f"GiB needed: model and optimizer {fixed:.1f}, and {in_turn}")
     if config.gradient_checkpointing:
         policy.model.activation_checkpointing_enable()
     weights = policy.model.parameters()
@@ -1667,6 +1690,8 @@ def learn(run: Run, problems: list[Problem], held_out: list[Problem], interrupt:
         while run.step < config.steps and not 0 < config.rollouts <= run.rollouts:
             if held_out and run.step % config.eval_every == 0:
                 validate_once(run, held_out)
+                if interrupt.signal:
+                    return
             metrics = next_step(run, problems)
             figures = "reward {reward:.2f}, none-pass {none_pass}, rescued {rescued}"
             bar.set_postfix_str(figures.format(**metrics), refresh=False)
@@ -1696,8 +1721,10 @@ def next_step(run: Run, problems: list[Problem]) -> dict:
         batch = draw_problems(problems, config, step)
         groups, metrics = train_step(run.policy, run.old, optimizer, batch, config, step)
     except (RuntimeError, MemoryError) as error:
-        if is_out_of_memory(error) and optimizer_steps(optimizer) == before:
-            run.save()  # nothing of this step has happened to the weights
+        # Save if nothing of this step has happened to the weights, nor half of it to the optimizer.
+        whole = all("exp_avg_sq" in state for state in optimizer.state.values())
+        if is_out_of_memory(error) and optimizer_steps(optimizer) == before and whole:
+            run.save()
         raise
     shown = samples_to_log(groups, run.policy.tokenizer, step, config.samples_per_step)
     run.log("samples.jsonl", *shown)
@@ -1741,6 +1768,8 @@ def report(run: Run, final: Path) -> None:
 def explain(config: Config) -> int:
     """One step on one none-pass problem that its hint rescues, in words; trains nothing for good."""
     check_config(config)
+    if not METHODS[config.method].hinted:
+        raise UserError("--explain is about hints: use it with --method lte")
     torch.set_num_threads(config.threads or torch.get_num_threads())
     safety = (config.trust_remote_code, config.pickled_weights)
     policy = load_policy(config.model, config.device, *safety, config.pure_bf16)
@@ -1758,9 +1787,7 @@ def explain(config: Config) -> int:
             if any(r.reward == 1 for r in group.extra):
                 show_rescue(policy, group, config)
                 return 0
-    raise UserError(
-        f"--explain: no hint rescued a none-pass problem in {step} steps (--method lte)"
-    )
+    raise UserError(f"--explain: no hint rescued a none-pass problem in {step} steps")
 
 
 def show_rescue(policy: Policy, group: Group, config: Config) -> None:

@@ -710,6 +710,19 @@ def test_choice_6_without_advantage_nothing_moves(policy):
     assert all(torch.equal(a, b) for a, b in zip(before, weights(), strict=True))
 
 
+def test_entropy_bonus_is_the_mean_over_all_tokens():
+    """Of an update that has on-policy tokens only, as those of plain GRPO."""
+    model, examples = tiny_model("llama"), [lte.Example(rollout(), a) for a in (1.0, -1.0)]
+    losses = []
+    for coefficient in (0.0, 0.5):
+        tally, config = lte.Tally(), lte.Config(device="cpu", entropy_coef=coefficient)
+        lte.accumulate_gradients(model, examples, config, tally, True)
+        losses.append(tally.loss)
+    with torch.no_grad():
+        _, entropy = lte.score(model, examples, 1.0, with_entropy=True)
+    assert losses[0] - losses[1] == pytest.approx(0.5 * entropy.mean().item(), rel=1e-4)
+
+
 @pytest.mark.parametrize("pad", [0, 1], ids=["pad", "pad is eos"])
 def test_eos_is_in_the_loss_and_padding_is_not(pad):
     """Response tokens and nothing else are scored, the EOS among them, wherever 0 or 1 occurs."""
@@ -1228,6 +1241,34 @@ def test_torn_checkpoint_falls_back_to_the_one_before(tmp_path, undisturbed, cap
     assert "can't be used" in capsys.readouterr().out
 
 
+def test_checkpoints_that_are_all_broken_end_the_run_and_stay(tmp_path, undisturbed, capsys):
+    """And one that can't be loaded for want of memory is no broken one."""
+    shutil.copytree(undisturbed, tmp_path / "run")
+    paths = sorted((tmp_path / "run" / "checkpoint").glob("step-*.pt"))
+    log = (tmp_path / "run" / "metrics.jsonl").read_text()
+    whole = [path.read_bytes() for path in paths]
+    for path in paths:
+        path.write_bytes(b"torn")
+    assert lte.main(["--resume", str(tmp_path / "run")]) == 2
+    assert "no checkpoint" in capsys.readouterr().err
+    assert all(path.exists() for path in paths)
+    assert (tmp_path / "run" / "metrics.jsonl").read_text() == log
+    for path, content in zip(paths, whole, strict=True):
+        path.write_bytes(content)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lte.torch, "load", raising(torch.OutOfMemoryError("full")))
+        assert lte.main(["--resume", str(tmp_path / "run")]) == 2
+    assert "out of memory" in capsys.readouterr().err
+    assert resumes_to_the_same_end(tmp_path / "run", undisturbed)
+
+
+def raising(error: Exception):
+    def fail(*args, **kwargs):
+        raise error
+
+    return fail
+
+
 def test_settings_of_the_optimizer(tmp_path):
     """AdamW's first step is lr for every weight with a gradient, and there is no weight decay."""
     assert run_main(tmp_path / "run", "--lr", "1e-5", "--steps", "1") == 0
@@ -1351,7 +1392,7 @@ def test_explain_shows_one_step(capsys):
     assert len(rows) > 5
     before, after = map(float, re.search(r"after: (\S+) and (\S+)\.\n", out).groups())
     assert after > before, "the step makes the rescued response likelier"
-    assert lte.main(["--model", str(SMALL), "--explain", "--method", "grpo"]) == 2
+    assert lte.main(["--model", str(SMALL), "--explain", "--method", "grpo-extra"]) == 2
     assert capsys.readouterr().err.count("\n") == 1
 
 
@@ -1814,6 +1855,10 @@ def test_eval_bad_input(capsys, tmp_path):
     for flags in wrong:
         assert evaluation.main(flags.split()) == 2, flags
         assert capsys.readouterr().err.count("\n") == 1, flags
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.jsonl").write_text("precious")
+    assert evaluation.main([*(model + data).split(), "--out", str(tmp_path / "out")]) == 2
+    assert (tmp_path / "out" / "mine.jsonl").read_text() == "precious"
     assert (tmp_path / "mine.jsonl").read_text() == (SMALL / "valid.jsonl").read_text()
 
 

@@ -123,7 +123,7 @@ def _stated(tail: str) -> str | None:
         rest = tail[phrase.end() :].strip()
         if phrase[0].startswith("<"):
             answer, closed, _ = rest.partition("</answer>")
-            return answer.strip() if closed else None
+            return (answer.strip() or None) if closed else None
         display = _DISPLAY.match(rest)
         rest = display[1] if display else _CLAUSE_END.split(rest, maxsplit=1)[0]
         return rest.strip("*_` \t\n") or None
