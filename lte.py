@@ -158,6 +158,7 @@ PAPER |= {"lr": 1e-6, "prompts_per_step": 128, "updates_per_step": 2}
 
 MAY_CHANGE_ON_RESUME = ("resume", "steps", "rollouts", "device", "threads", "save_every")
 MAY_CHANGE_ON_RESUME += ("micro_tokens", "cache_gib", "trust_remote_code", "pickled_weights")
+MAY_CHANGE_ON_RESUME += ("gradient_checkpointing", "cuda_graphs")
 
 
 def flag(name: str) -> str:
@@ -1260,6 +1261,14 @@ def memory_needed(shape, parameters: int, config: Config, prompt: int) -> tuple[
     return weights / 2**30, activations / 2**30
 
 
+def announce_memory(policy: Policy, config: Config, prompt: int) -> None:
+    shape, parameters = policy.model.config.get_text_config(), policy.model.num_parameters()
+    fixed, activations = memory_needed(shape, parameters, config, prompt)
+    if fixed + activations > 1:
+        in_turn = f"an update {activations:.1f}, sampling {config.cache_gib:.1f}"
+        tqdm.write(f"GiB needed: model and optimizer {fixed:.1f}, and in turn {in_turn}")
+
+
 def update(policy: Policy, optimizer, groups: list[Group], config: Config) -> dict:
     """The optimizer steps of one training step, each on its share of the groups. Returns metrics.
 
@@ -1661,11 +1670,7 @@ def train(config: Config) -> int:
     if config.pure_bf16:
         tqdm.write("--pure-bf16: an update smaller than 1/256 of a weight rounds to nothing")
     prompt = check_prompts(policy, problems + held_out, config)
-    sizes = policy.model.config.get_text_config(), policy.model.num_parameters(), config, prompt
-    fixed, activations = memory_needed(*sizes)
-    if fixed + activations > 1:
-        in_turn = f"an update {activations:.1f}, sampling {config.cache_gib:.1f}"
-        tqdm.write(f"GiB needed: model and optimizer {fixed:.1f}, and {in_turn}")
+    announce_memory(policy, config, prompt)
     if config.gradient_checkpointing:
         policy.model.activation_checkpointing_enable()
     weights = policy.model.parameters()
