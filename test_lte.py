@@ -1,4 +1,4 @@
-"""Tests of lte.py, verify.py and eval.py: a few minutes on a CPU, nothing to download.
+"""Tests of lte.py, verify.py and eval.py: about three minutes on a CPU, nothing to download.
 
 pytest test_lte.py                  everything
 pytest test_lte.py -k choice        one test (or more) for each numbered choice of lte.py
