@@ -118,14 +118,17 @@ def sample_file(
 
 def check_settings(path: Path, problems: list[lte.Problem], samples: int, config) -> None:
     """Write down how the samples in `path` are made; UserError if those there were made otherwise."""
-    names = ("model", "max_new_tokens", "temperature", "seed", "system_prompt")
+    names = ("max_new_tokens", "temperature", "seed", "system_prompt")
     settings = {name: getattr(config, name) for name in names} | {"samples": samples}
+    model = Path(config.model)
+    settings["model"] = str(model.resolve()) if model.is_dir() else config.model
+    files = sorted(model.glob("*.safetensors"))
+    settings["weights"] = [[f.name, f.stat().st_size, f.stat().st_mtime_ns] for f in files]
     asked = json.dumps([[p.problem, p.answer] for p in problems])
     settings["problems"] = hashlib.sha256(asked.encode()).hexdigest()
-    files = sorted(Path(config.model).glob("*.safetensors"))
-    settings["weights"] = [[f.name, f.stat().st_size, f.stat().st_mtime_ns] for f in files]
     note = path.with_suffix(".settings.json")
-    if path.exists() and not (note.exists() and note.read_text() == json.dumps(settings)):
+    same = note.exists() and note.read_text() == json.dumps(settings)
+    if (path.exists() or note.exists()) and not same:
         raise lte.UserError(f"{path} is not of this model and these settings: choose another --out")
     path.parent.mkdir(parents=True, exist_ok=True)
     lte.replace_file(note, json.dumps(settings))
@@ -145,7 +148,8 @@ def evaluate_files(args: argparse.Namespace) -> None:
     outputs = {name: Path(args.out) / f"{Path(name).stem}.jsonl" for name in args.data}
     resolved = {path.resolve() for path in outputs.values()}
     if len(resolved) < len(args.data) or resolved & {path.resolve() for path in files.values()}:
-        raise lte.UserError("samples would overwrite a file: rename data or choose another --out")
+        message = "two data sets of one name, or samples would overwrite data: "
+        raise lte.UserError(message + "rename data or choose another --out")
     for name, path in outputs.items():
         check_settings(path, problems[name], counts[name], config)
     safety = (args.trust_remote_code, args.pickled_weights)
@@ -281,11 +285,17 @@ def text_curve(values: list[float], width: int = 60) -> str:
 
 def compare(folders: list[str], figure: str | None) -> None:
     """Print a table of methods over models and seeds, paired differences, and none-pass curves."""
-    runs = [folder for folder in folders if (Path(folder) / "config.json").exists()]
+    runs, reasons = [], []
+    for folder in folders:
+        try:
+            read_run(folder)
+            runs.append(folder)
+        except lte.UserError as error:
+            reasons.append(str(error))
     if not runs:
-        raise lte.UserError(f"--compare: no folder of a run among {', '.join(folders)}")
-    for folder in sorted(set(folders) - set(runs)):
-        print(f"{folder} is left out: not the folder of a run", file=sys.stderr)
+        raise lte.UserError(reasons[0])
+    for reason in reasons:
+        print(f"left out: {reason}", file=sys.stderr)
     methods = group_by_method(runs)
     runs = [run for some in methods.values() for run in some]
     k, width = runs[0]["last"]["k"], max(map(len, methods)) + 2
@@ -354,7 +364,10 @@ def draw(path: str, lines: dict[str, tuple[list, list]], **axes) -> None:
         area.spines[["top", "right"]].set_visible(False)
         if len(lines) > 1:
             area.legend(frameon=False)
-        figure.savefig(path, dpi=120, transparent=True)
+        try:
+            figure.savefig(path, dpi=120, transparent=True)
+        except ValueError as error:
+            raise lte.UserError(f"can't draw {path}: {error}") from None
     print(f"figure: {path}")
 
 
@@ -405,7 +418,7 @@ def reproduce(out: Path, figure: str | None) -> None:
         making = [
             [here / "small-model" / "make.py", "--seed", b, "--out", folder, "--threads", 1]
             for b, folder in bases.items()
-            if not (folder / "model.safetensors").exists()
+            if not (folder / "recipe.json").exists()  # which make.py writes last
         ]
         list(pool.map(call, making))
         folders, running = [], []
@@ -483,6 +496,9 @@ def main(argv: list[str] | None = None) -> int:
                 "give --model and --data, or --compare, or --reproduce (see --help)"
             )
         return 0
+    except KeyboardInterrupt:
+        print("eval.py: stopped; the same command goes on where this one was", file=sys.stderr)
+        return 130
     except (lte.UserError, OSError) as error:
         message = str(error)
     except (RuntimeError, MemoryError) as error:

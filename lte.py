@@ -183,6 +183,12 @@ def check_config(config: Config) -> None:
         raise UserError("--updates-per-step is above --prompts-per-step: no problem for some")
     if not re.fullmatch(r"cpu|cuda(:[0-9]+)?", config.device):
         raise UserError(f"--device {config.device}: use cpu, cuda or cuda:N")
+    if config.cuda_graphs and config.device == "cpu":
+        raise UserError("--cuda-graphs needs a GPU: leave it out, or say --no-cuda-graphs")
+    try:
+        config.system_prompt.encode()
+    except UnicodeEncodeError:
+        raise UserError("--system-prompt holds bytes that are not UTF-8") from None
     if config.device != "cpu" and not torch.cuda.is_available():
         raise UserError(f"--device {config.device}: not found here; use --device cpu")
 
@@ -384,9 +390,12 @@ def locate(name: str, sources: dict[str, Source]) -> Path:
         raise UserError(f"can't fetch {name} ({error}): save {url} as {path}") from None
     if hashlib.sha256(content).hexdigest() != sha256:
         raise UserError(f"{name} is not the file it was: delete {path}, or save {url} there")
-    if not path.is_file():
-        folder.mkdir(parents=True, exist_ok=True)
-        replace_file(path, content.decode("utf-8"))
+    try:
+        if not path.is_file():
+            folder.mkdir(parents=True, exist_ok=True)
+            replace_file(path, content.decode("utf-8"))
+    except OSError as error:
+        raise UserError(f"can't write the cache {folder} ({error}): set XDG_CACHE_HOME") from None
     return path
 
 
@@ -546,7 +555,9 @@ def in_chat(tokenizer, content: str, system_prompt: str) -> str:
         chat = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     except Exception as error:  # noqa: BLE001  a template is a program
         raise UserError(f"the model's chat template fails: {str(error).strip()[:200]}") from None
-    if content.strip() not in chat or system_prompt.strip() not in chat:
+    if system_prompt and chat == in_chat(tokenizer, content, ""):
+        raise UserError("the model's chat template leaves out the --system-prompt")
+    if content.strip() not in chat:
         raise UserError("the model's chat template leaves out or changes what the user says")
     return chat
 
@@ -847,7 +858,7 @@ def rows_that_fit(model, width: int, gib: float) -> int:
     cache, token = DynamicCache(), torch.zeros(1, 1, dtype=torch.long, device=model.device)
     model(input_ids=token, past_key_values=cache, use_cache=True)
     row = width * sum(layer.keys.nbytes + layer.values.nbytes for layer in cache.layers)
-    return min(max(int(gib * 2**30) // row, 1), MAX_ROWS)
+    return max(int(min(gib * 2**30 / row, MAX_ROWS)), 1)
 
 
 @torch.inference_mode()
@@ -1475,9 +1486,10 @@ class Run:
         if not config.resume:
             if self.folder.exists() and any(self.folder.iterdir()):
                 raise UserError(f"{self.folder} is in use: --resume the run, or name another --out")
-            self.checkpoints.mkdir(parents=True, exist_ok=True)
             content = {"settings": dataclasses.asdict(config), **provenance()}
+            self.folder.mkdir(parents=True, exist_ok=True)
             replace_file(self.folder / "config.json", json.dumps(content, indent=1) + "\n")
+        self.checkpoints.mkdir(exist_ok=True)
         for name in self.LOGS:
             (self.folder / name).touch()
 
@@ -1636,7 +1648,11 @@ def find_data(config: Config) -> tuple[Path, Path | None]:
         names = ", ".join(TRAINING_DATA)
         raise UserError(f"no problems to train on: no file or data set {data} (--data; {names})")
     if config.eval_data:
-        return data, locate(config.eval_data, BENCHMARKS)
+        held_out = locate(config.eval_data, BENCHMARKS)
+        if not held_out.is_file():
+            names = ", ".join(BENCHMARKS)
+            raise UserError(f"no file or data set {held_out} (--eval-data; {names})")
+        return data, held_out
     beside = data.with_name("test.jsonl")
     return data, beside if beside.is_file() and beside != data else None
 
@@ -1775,6 +1791,9 @@ def explain(config: Config) -> int:
     check_config(config)
     if not METHODS[config.method].hinted:
         raise UserError("--explain is about hints: use it with --method lte")
+    if config.resume:
+        raise UserError("--explain takes a --model, not a run to --resume")
+    config = dataclasses.replace(config, keep_failed=max(config.keep_failed, 1))
     torch.set_num_threads(config.threads or torch.get_num_threads())
     safety = (config.trust_remote_code, config.pickled_weights)
     policy = load_policy(config.model, config.device, *safety, config.pure_bf16)
@@ -1810,7 +1829,7 @@ def show_rescue(policy: Policy, group: Group, config: Config) -> None:
     print(f"\n2. G = {len(group.rollouts)} rollouts, graded:\n")
     show(group.rollouts)
     print("\n3. None-pass: all rewards are 0, so are all advantages. GRPO learns nothing here.")
-    print(f"\n4. The hint ({group.hint.kind}), made of these failures. The prompt with it:\n")
+    print(f"\n4. The hint, of the kind {group.hint.kind}. The prompt with it:\n")
     print(tokenizer.decode(group.extra[0].prompt_ids))
     print(f"\n5. G = {len(group.extra)} extra rollouts under the hint, graded:\n")
     show(group.extra)
@@ -1870,7 +1889,8 @@ def build_parser() -> Parser:
     for f in dataclasses.fields(Config):
         text = f.metadata["help"]
         if isinstance(f.default, bool):
-            parser.add_argument(flag(f.name), action="store_true", help=text)
+            switch = argparse.BooleanOptionalAction  # --no-... turns it off when a run is resumed
+            parser.add_argument(flag(f.name), action=switch, help=text)
         else:
             text += f" [{f.default}]" if f.default != "" else ""
             parser.add_argument(
@@ -1919,7 +1939,7 @@ def configure(given: dict) -> Config:
     """Defaults, then recipe.json, --paper, flags; with --resume, the run's own settings."""
     paper = PAPER if given.pop("paper", False) else {}
     if "resume" in given:
-        return resumed_config(Path(given["resume"]), given)
+        return resumed_config(Path(given["resume"]), paper | given)
     recipe = read_recipe(given.get("model", Config.model))
     ours = paper | given
     taken = [f"{flag(name)} {value}" for name, value in recipe.items() if name not in ours]
@@ -1939,7 +1959,7 @@ def resumed_config(folder: Path, given: dict) -> Config:
     for name, value in given.items():
         saved = getattr(config, name)
         if name not in MAY_CHANGE_ON_RESUME and value != saved:
-            raise UserError(f"--resume {folder}: the run has {flag(name)} {saved}, not {value}")
+            raise UserError(f"--resume {folder}: the run has {flag(name)} {saved!r}, not {value!r}")
     return dataclasses.replace(config, **given | {"out": str(folder), "resume": str(folder)})
 
 

@@ -904,8 +904,9 @@ def test_system_prompt(policy, tmp_path):
     told = tokenizer.decode(lte.build_prompt(tokenizer, "Compute 1/2.", None, "Compute 3."))
     assert told.startswith("Compute 3.")
     tokenizer.chat_template = "{{ messages[-1]['content'] }}"
-    with pytest.raises(lte.UserError, match="leaves out"):
-        lte.build_prompt(tokenizer, "Compute 1/2.", None, "Compute 3.")
+    for ignored in ("Compute 3.", "Reason step by step"):  # which the user says as well
+        with pytest.raises(lte.UserError, match="leaves out"):
+            lte.build_prompt(tokenizer, "Compute 1/2.", None, ignored)
 
 
 def test_weights_are_float32_whatever_the_checkpoint_holds(tmp_path, policy):
@@ -1337,6 +1338,10 @@ def broken_inputs(folder: Path) -> dict[str, tuple[list, str]]:
         "torn weights": (["--model", folder / "torn", "--data", SMALL / "train.jsonl"], "torn"),
         "temperature 0": ([*model, "--temperature", "0"], "--temperature"),
         "no run": (["--resume", folder / "nowhere"], "nowhere"),
+        "graphs on a CPU": ([*model, "--cuda-graphs", "--device", "cpu"], "needs a GPU"),
+        "no such benchmark": ([*model, "--eval-data", "nosuch"], "aime24"),
+        "broken bytes": ([*model, "--system-prompt", "\udcff"], "UTF-8"),
+        "a run to explain": (["--explain", "--resume", folder / "nowhere"], "nowhere"),
     }
 
 
