@@ -71,10 +71,8 @@ def summarise(groups: list[list[dict]], ks: list[int]) -> dict:
         passes.append((sum(rates) / len(rates), *bootstrap_interval(rates)))
     truncated = sum(row["truncated"] for row in samples) / len(samples)
     length = sum(row["tokens"] for row in samples) / len(samples)
-    return {"problems": len(groups), "samples": len(groups[0]), "pass": passes} | {
-        "truncated": truncated,
-        "length": length,
-    }
+    counts = {"problems": len(groups), "samples": len(groups[0])}
+    return counts | {"pass": passes, "truncated": truncated, "length": length}
 
 
 def table_row(name: str, summary: dict) -> str:
@@ -103,13 +101,13 @@ def sample_file(
     rows = lte.read_log(path) if path.exists() else []
     if len(rows) < len(problems) * samples:
         rows = rows[: len(rows) // (portion * samples) * portion * samples]
-        lte.replace_file(path, "".join(json.dumps(row) + "\n" for row in rows))
+        lte.replace_file(path, lte.json_lines(rows))
     for first in range(len(rows) // samples, len(problems), portion):
         part = problems[first : first + portion]
         groups = lte.evaluate(policy, part, samples, config, step=first)
         new = [r for p, g in zip(part, groups, strict=True) for r in sample_rows(p, g)]
         with path.open("a", encoding="utf-8") as file:
-            file.write("".join(json.dumps(row) + "\n" for row in new))
+            file.write(lte.json_lines(new))
         rows += new
         if len(rows) < len(problems) * samples:
             print(f"{path.stem}: {first + portion} of {len(problems)} problems", file=sys.stderr)
@@ -138,10 +136,9 @@ def evaluate_files(args: argparse.Namespace) -> None:
     """Sample and grade every file or benchmark; print the table."""
     settings = {name: getattr(args, name) for name in SETTINGS if getattr(args, name) is not None}
     config = lte.Config(**{**lte.read_recipe(args.model), "model": args.model, **settings})
-    config.cuda_graphs = args.cuda_graphs
+    for name in SWITCHES:
+        setattr(config, name, getattr(args, name))
     lte.check_config(config)
-    if config.threads:
-        torch.set_num_threads(config.threads)
     counts = sample_counts(args)
     files = {name: lte.locate(name, lte.BENCHMARKS) for name in args.data}
     problems = {name: lte.load_problems(path) for name, path in files.items()}
@@ -152,9 +149,7 @@ def evaluate_files(args: argparse.Namespace) -> None:
         raise lte.UserError(message + "rename data or choose another --out")
     for name, path in outputs.items():
         check_settings(path, problems[name], counts[name], config)
-    safety = (args.trust_remote_code, args.pickled_weights)
-    policy = lte.load_policy(args.model, config.device, *safety)
-    policy = lte.sampling_policy(policy, config)
+    policy = lte.sampling_policy(lte.policy_for(config), config)
     for some in problems.values():
         lte.check_prompts(policy, some, config)
     print_head(args.k)
@@ -246,12 +241,12 @@ NO_PART_OF_A_LABEL = ("method", "model", "data", "eval_data", "out", "seed")
 NO_PART_OF_A_LABEL += lte.MAY_CHANGE_ON_RESUME
 
 
-def group_by_method(folders: list[str]) -> dict[str, list[dict]]:
-    """Runs by label: the method, and the settings that are not those of the first run."""
-    runs = [read_run(folder) for folder in folders]
-    first = runs[0]["settings"]
+def group_by_method(found: list[tuple[str, dict]]) -> dict[str, list[dict]]:
+    """Runs (with their folders) by label: the method, and the settings that are not those of the
+    first run."""
+    first = found[0][1]["settings"]
     methods: dict[str, list[dict]] = defaultdict(list)
-    for folder, run in zip(folders, runs, strict=True):
+    for folder, run in found:
         words = [run["settings"]["method"]]
         for name, value in run["settings"].items():
             if name not in NO_PART_OF_A_LABEL and value != first.get(name):
@@ -285,18 +280,17 @@ def text_curve(values: list[float], width: int = 60) -> str:
 
 def compare(folders: list[str], figure: str | None) -> None:
     """Print a table of methods over models and seeds, paired differences, and none-pass curves."""
-    runs, reasons = [], []
+    found, reasons = [], []
     for folder in folders:
         try:
-            read_run(folder)
-            runs.append(folder)
+            found.append((folder, read_run(folder)))
         except lte.UserError as error:
             reasons.append(str(error))
-    if not runs:
+    if not found:
         raise lte.UserError(reasons[0])
     for reason in reasons:
         print(f"left out: {reason}", file=sys.stderr)
-    methods = group_by_method(runs)
+    methods = group_by_method(found)
     runs = [run for some in methods.values() for run in some]
     k, width = runs[0]["last"]["k"], max(map(len, methods)) + 2
     if any(run["last"]["k"] != k for run in runs):
@@ -442,15 +436,9 @@ def reproduce(out: Path, figure: str | None) -> None:
 # Command line
 
 
-SETTINGS = (
-    "max_new_tokens",
-    "temperature",
-    "seed",
-    "device",
-    "threads",
-    "cache_gib",
-    "system_prompt",
-)
+SETTINGS = ("max_new_tokens", "temperature", "seed", "device", "threads", "cache_gib")
+SETTINGS += ("system_prompt",)
+SWITCHES = ("trust_remote_code", "pickled_weights", "cuda_graphs")
 
 
 def build_parser() -> lte.Parser:
@@ -463,7 +451,7 @@ def build_parser() -> lte.Parser:
     parser.add_argument("--out", default="", help="folder for the samples [runs/eval-MODEL]")
     parser.add_argument("--compare", nargs="+", metavar="RUN", help="folders of runs to compare")
     parser.add_argument("--reproduce", action="store_true", help="the README's comparison, whole")
-    for name in ("trust_remote_code", "pickled_weights", "cuda_graphs"):
+    for name in SWITCHES:
         parser.add_argument(lte.flag(name), action="store_true", help="as in lte.py")
     parser.add_argument("--figure", metavar="FILE", help="draw the none-pass curves (matplotlib)")
     parser.add_argument(

@@ -64,7 +64,7 @@ import sys
 import time
 import urllib.request
 from collections import deque
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise, zip_longest
 from pathlib import Path
@@ -267,6 +267,14 @@ def load_policy(
     return policy
 
 
+def policy_for(config: Config) -> Policy:
+    """The policy of a run; sets the number of CPU threads."""
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    safety = (config.trust_remote_code, config.pickled_weights)
+    return load_policy(config.model, config.device, *safety, config.pure_bf16)
+
+
 def check_sampler(policy: Policy, name: str) -> None:
     """Raise UserError for a model that our key-value cache does not suit: its own forward pass must
     agree with what the sampler records, as far as rounding lets it."""
@@ -292,6 +300,11 @@ def check_sampler(policy: Policy, name: str) -> None:
 def mixed_precision(config: Config) -> bool:
     """Whether weights are float32 and computation is bfloat16, which suits a GPU."""
     return torch.device(config.device).type != "cpu" and not config.pure_bf16
+
+
+def in_bf16(config: Config) -> bool:
+    """Whether computation is bfloat16, whatever the weights are."""
+    return config.pure_bf16 or mixed_precision(config)
 
 
 def autocast(config: Config) -> torch.autocast:
@@ -928,11 +941,16 @@ class Group:
         return group_advantages([r.reward for r in self.rollouts]).tolist()
 
 
+def prompt_for(
+    policy: Policy, problem: Problem, config: Config, hint: Hint | None = None
+) -> list[int]:
+    """Token ids of a problem's prompt, with the run's settings."""
+    return build_prompt(policy.tokenizer, problem.problem, hint, config.system_prompt)
+
+
 def sample_groups(policy: Policy, problems, config: Config, generator) -> list[Group]:
     """G rollouts for each problem: o_i ~ pi_old(. | q)."""
-    prompts = [
-        build_prompt(policy.tokenizer, p.problem, None, config.system_prompt) for p in problems
-    ]
+    prompts = [prompt_for(policy, problem, config) for problem in problems]
     groups = sample_under(policy, prompts, config.group_size, config, generator)
     return [Group(p, rollouts) for p, rollouts in zip(problems, groups, strict=True)]
 
@@ -958,6 +976,13 @@ def grade(rollouts: list[Rollout], problem: Problem, tokenizer) -> None:
     for rollout in rollouts:
         rollout.text = tokenizer.decode(rollout.response_ids, skip_special_tokens=True)
         rollout.reward = float(is_correct(rollout.text, problem.answer))
+
+
+def grade_groups(groups: list[Group], tokenizer) -> None:
+    """Grade the first G rollouts of each group and count the right ones."""
+    for group in groups:
+        grade(group.rollouts, group.problem, tokenizer)
+        group.passed = sum(r.reward == 1 for r in group.rollouts)
 
 
 def give_hints(none_pass: list[Group], shuffled: bool) -> None:
@@ -986,10 +1011,7 @@ def sample_again(policy: Policy, groups: list[Group], config: Config, generator)
         give_hints(groups, config.hint_answers == "shuffled")
         groups = [g for g in groups if g.hint]
     room = context_length(policy.model) - config.max_new_tokens
-    prompts = [
-        build_prompt(policy.tokenizer, g.problem.problem, g.hint, config.system_prompt)
-        for g in groups
-    ]
+    prompts = [prompt_for(policy, g.problem, config, g.hint) for g in groups]
     groups = [g for g, prompt in zip(groups, prompts, strict=True) if len(prompt) <= room]
     prompts = [prompt for prompt in prompts if len(prompt) <= room]
     extras = sample_under(policy, prompts, config.group_size, config, generator)
@@ -1251,16 +1273,16 @@ def memory_needed(shape, parameters: int, config: Config, prompt: int) -> tuple[
     longest prompt in tokens. Counted for layers like Llama's and Qwen3's: what autograd keeps of a
     token in each, and 12 bytes a logit. A GPU's allocator needs some more.
     """
-    mixed, half = mixed_precision(config), config.pure_bf16 or mixed_precision(config)
     # Weight, gradient and two moments; and, mixed, a copy for sampling and one for the forward pass.
-    weights = parameters * (8 if config.pure_bf16 else 20 if mixed else 16)
+    weights = parameters * (8 if config.pure_bf16 else 20 if mixed_precision(config) else 16)
     heads, width = shape.num_attention_heads, shape.hidden_size
     head = getattr(shape, "head_dim", None) or width // heads
     groups = getattr(shape, "num_key_value_heads", None) or heads
     inner = getattr(shape, "intermediate_size", None) or 4 * width
     attention = (heads + groups) * head
-    layer = 26 * width + 10 * attention + 8 * inner  # bytes a token
-    if not half:
+    if in_bf16(config):
+        layer = 26 * width + 10 * attention + 8 * inner  # bytes a token
+    else:
         layer = 4 * (6 * width + 4 * attention + 4 * inner)
     example = prompt + config.max_new_tokens
     tokens = max(config.micro_tokens, example)
@@ -1273,6 +1295,7 @@ def memory_needed(shape, parameters: int, config: Config, prompt: int) -> tuple[
 
 
 def announce_memory(policy: Policy, config: Config, prompt: int) -> None:
+    """Say what memory_needed finds for a real model; the small one needs no word."""
     shape, parameters = policy.model.config.get_text_config(), policy.model.num_parameters()
     fixed, activations = memory_needed(shape, parameters, config, prompt)
     if fixed + activations > 1:
@@ -1290,7 +1313,7 @@ def update(policy: Policy, optimizer, groups: list[Group], config: Config) -> di
     model.train(config.gradient_checkpointing)  # it needs train mode; dropout is 0 in any mode
     bounds = [i * len(groups) // parts for i in range(parts + 1)]
     shares = [examples_of(groups[a:b]) for a, b in pairwise(bounds)]
-    if config.pure_bf16 or mixed_precision(config):
+    if in_bf16(config):
         gaps = lambda: [replace_old_logprobs(model, share, config) for share in shares]
         tally.gap = max(halve_if_out_of_memory(gaps, config, "micro_tokens"))
     for i, examples in enumerate(shares):
@@ -1361,9 +1384,7 @@ def train_step(
     watch, tokenizer = Stopwatch(config.device), policy.tokenizer
     groups = sample_groups(old, problems, config, generator_for(config, "sample", step))
     watch.lap("sample")
-    for group in groups:
-        grade(group.rollouts, group.problem, tokenizer)
-        group.passed = sum(r.reward == 1 for r in group.rollouts)
+    grade_groups(groups, tokenizer)
     first = [r for g in groups for r in g.rollouts]
     watch.lap("grade")
     retried = sample_again(old, groups, config, generator_for(config, "hint", step))
@@ -1416,9 +1437,7 @@ def evaluate(
     policy: Policy, problems: list[Problem], samples: int, config: Config, step: int = 0
 ) -> list[list[Rollout]]:
     """`samples` graded rollouts a problem, without hints."""
-    prompts = [
-        build_prompt(policy.tokenizer, p.problem, None, config.system_prompt) for p in problems
-    ]
+    prompts = [prompt_for(policy, problem, config) for problem in problems]
     generator = generator_for(config, "evaluate", step)
     groups = sample_under(policy, prompts, samples, config, generator)
     for group, problem in zip(groups, problems, strict=True):
@@ -1495,7 +1514,7 @@ class Run:
 
     def log(self, name: str, *rows: dict) -> None:
         with (self.folder / name).open("a", encoding="utf-8") as file:
-            file.writelines(json.dumps(row) + "\n" for row in rows)
+            file.write(json_lines(rows))
 
     def rows(self, name: str) -> list[dict]:
         return read_log(self.folder / name)
@@ -1523,7 +1542,7 @@ class Run:
 
         A torn one is set aside for the one before; UserError if there are some and none is whole.
         """
-        paths = sorted(self.checkpoints.glob("step-*.pt"), reverse=True)
+        torn, paths = [], sorted(self.checkpoints.glob("step-*.pt"), reverse=True)
         for path in paths:
             try:
                 state = torch.load(path, map_location=self.policy.model.device, weights_only=True)
@@ -1535,17 +1554,17 @@ class Run:
                 if isinstance(error, OSError) or is_out_of_memory(error):
                     raise
                 tqdm.write(f"{path} can't be used ({type(error).__name__}): trying the one before")
-        else:
-            if paths:
-                raise UserError(f"no checkpoint in {self.checkpoints} can be read: start anew")
-        for torn in paths[: paths.index(path)] if paths else []:
-            torn.rename(torn.with_suffix(".broken"))
+                torn.append(path)
+        if paths and torn == paths:
+            raise UserError(f"no checkpoint in {self.checkpoints} can be read: start anew")
+        for path in torn:
+            path.rename(path.with_suffix(".broken"))
         refresh(self.old, self.policy)
         for name in self.LOGS:
             kept = [row for row in self.rows(name) if row["step"] <= self.step]
             if name == "validation.jsonl":  # without one that was the end of a shorter run
                 kept = [row for row in kept if row["step"] % max(self.config.eval_every, 1) == 0]
-            replace_file(self.folder / name, "".join(json.dumps(row) + "\n" for row in kept))
+            replace_file(self.folder / name, json_lines(kept))
 
     def save_final(self) -> Path:
         """The trained model as an ordinary Hugging Face folder, with a recipe.json for eval.py."""
@@ -1557,6 +1576,10 @@ class Run:
         replace_file(temporary / "recipe.json", json.dumps(sampling) + "\n")
         shutil.rmtree(final, ignore_errors=True)
         return temporary.rename(final)
+
+
+def json_lines(rows: Iterable[dict]) -> str:
+    return "".join(json.dumps(row) + "\n" for row in rows)
 
 
 def read_log(path: Path) -> list[dict]:
@@ -1661,7 +1684,7 @@ def check_prompts(policy: Policy, problems: list[Problem], config: Config) -> in
     """Tokens of the longest prompt. Raises UserError if one leaves no room for a response."""
     room, longest = context_length(policy.model) - config.max_new_tokens, 0
     for problem in problems:
-        length = len(build_prompt(policy.tokenizer, problem.problem, None, config.system_prompt))
+        length = len(prompt_for(policy, problem, config))
         if length > room:
             raise UserError(
                 f"a prompt of {length} tokens leaves no room for --max-new-tokens "
@@ -1674,15 +1697,12 @@ def check_prompts(policy: Policy, problems: list[Problem], config: Config) -> in
 def train(config: Config) -> int:
     """The whole run. Returns the exit status; raises UserError."""
     check_config(config)
-    if config.threads:
-        torch.set_num_threads(config.threads)
     data, held_out_data = find_data(config)
     problems = load_problems(data)
     held_out = load_problems(held_out_data) if held_out_data and config.eval_every else []
     if METHODS[config.method].solution and not any(p.solution for p in problems):
         raise UserError(f"--method {config.method}: no problem in {data} has a solution")
-    safety = (config.trust_remote_code, config.pickled_weights)
-    policy = load_policy(config.model, config.device, *safety, config.pure_bf16)
+    policy = policy_for(config)
     if config.pure_bf16:
         tqdm.write("--pure-bf16: an update smaller than 1/256 of a weight rounds to nothing")
     prompt = check_prompts(policy, problems + held_out, config)
@@ -1794,18 +1814,14 @@ def explain(config: Config) -> int:
     if config.resume:
         raise UserError("--explain takes a --model, not a run to --resume")
     config = dataclasses.replace(config, keep_failed=max(config.keep_failed, 1))
-    torch.set_num_threads(config.threads or torch.get_num_threads())
-    safety = (config.trust_remote_code, config.pickled_weights)
-    policy = load_policy(config.model, config.device, *safety, config.pure_bf16)
+    policy = policy_for(config)
     old = sampling_policy(policy, config)
     problems = load_problems(find_data(config)[0])
     check_prompts(policy, problems, config)
     for step in range(1, 11):
         batch = draw_problems(problems, config, step)
         groups = sample_groups(old, batch, config, generator_for(config, "sample", step))
-        for group in groups:
-            grade(group.rollouts, group.problem, policy.tokenizer)
-            group.passed = sum(r.reward == 1 for r in group.rollouts)
+        grade_groups(groups, policy.tokenizer)
         for group in sample_again(old, groups, config, generator_for(config, "hint", step)):
             grade(group.extra, group.problem, policy.tokenizer)
             if any(r.reward == 1 for r in group.extra):
