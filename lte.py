@@ -102,6 +102,11 @@ METHODS = {
 }
 
 
+# A GPU wants large forward passes. On a CPU, fresh memory for large activations costs more time than
+# the arithmetic: 1024 tokens at a time are up to twice as fast as 16,384.
+MICRO_TOKENS = 16_384 if torch.cuda.is_available() else 1024
+
+
 def setting(default, text: str, **limits):
     """A field of Config with its help text and what it must be: `least`, `above` or `choices`."""
     return field(default=default, metadata={"help": text, **limits})
@@ -134,7 +139,9 @@ class Config:
     )
     max_grad_norm: float = setting(1.0, "the gradient is scaled down to this norm", above=0)
     system_prompt: str = setting("", "what the model is told before each problem")
-    micro_tokens: int = setting(16384, "tokens a forward and backward pass: memory", least=1)
+    micro_tokens: int = setting(
+        MICRO_TOKENS, "tokens a forward and backward pass: memory and speed", least=1
+    )
     cache_gib: float = setting(4.0, "GiB for the key-value cache when sampling", above=0)
     gradient_checkpointing: bool = setting(False, "recompute activations: slower, less memory")
     pure_bf16: bool = setting(False, "weights and optimizer in bfloat16: less memory, less learned")
