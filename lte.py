@@ -102,9 +102,9 @@ METHODS = {
 }
 
 
-# A GPU wants large forward passes. On a CPU, fresh memory for large activations costs more time than
-# the arithmetic: 1024 tokens at a time are up to twice as fast as 16,384.
-MICRO_TOKENS = 16_384 if torch.cuda.is_available() else 1024
+# Tokens a forward pass. A GPU wants many; on a CPU fresh memory for large activations costs more time
+# than the arithmetic, and 1024 at a time are up to twice as fast as 16,384.
+FORWARD_TOKENS = 16_384 if torch.cuda.is_available() else 1024
 
 
 def setting(default, text: str, **limits):
@@ -140,7 +140,7 @@ class Config:
     max_grad_norm: float = setting(1.0, "the gradient is scaled down to this norm", above=0)
     system_prompt: str = setting("", "what the model is told before each problem")
     micro_tokens: int = setting(
-        MICRO_TOKENS, "tokens a forward and backward pass: memory and speed", least=1
+        FORWARD_TOKENS, "tokens a forward and backward pass: memory", least=1
     )
     cache_gib: float = setting(4.0, "GiB for the key-value cache when sampling", above=0)
     gradient_checkpointing: bool = setting(False, "recompute activations: slower, less memory")
@@ -588,7 +588,6 @@ def in_chat(tokenizer, content: str, system_prompt: str) -> str:
 
 
 MAX_ROWS = 1024  # responses decoded at a time: bounds their logits
-PREFILL_TOKENS = 16_384  # of prompts read at a time, padding included
 
 
 class Batch:
@@ -751,7 +750,7 @@ class Sampler:
     def admit(self, n: int) -> Tensor:
         """Prefill the next n prompts, so many at a time; logits of their rows [n G, V]."""
         numbers = [self.waiting.popleft() for _ in range(n)]
-        share = max(PREFILL_TOKENS // max(len(self.prompts[i]) for i in numbers), 1)
+        share = max(FORWARD_TOKENS // max(len(self.prompts[i]) for i in numbers), 1)
         return torch.cat([self.prefill(numbers[i : i + share]) for i in range(0, n, share)])
 
     def prefill(self, numbers: list[int]) -> Tensor:

@@ -335,7 +335,7 @@ def test_prompts_are_read_in_parts_of_bounded_size(monkeypatch):
         sizes.append(input_ids.numel())
         return forward(self, input_ids=input_ids, **more)
 
-    monkeypatch.setattr(lte, "PREFILL_TOKENS", 14)
+    monkeypatch.setattr(lte, "FORWARD_TOKENS", 14)
     monkeypatch.setattr(type(model), "forward", noting)
     assert [g[0].response_ids for g in draw(model)] == [g[0].response_ids for g in plain]
     assert sizes[:2] == [14, 8]  # two prompts each, padded to 7 and to 4 tokens
