@@ -217,8 +217,7 @@ def halve_if_out_of_memory(work: Callable, config: Config, budget: str):
     value = getattr(config, budget)
     setattr(config, budget, max(value // 2, 1) if isinstance(value, int) else value / 2)
     tqdm.write(f"out of memory: going on with {flag(budget)} {getattr(config, budget)}")
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
+    release_gpu_memory()
     return work()
 
 
@@ -302,40 +301,6 @@ def check_sampler(policy: Policy, name: str) -> None:
         gap = math.inf
     if not gap < rounding or kinds - {"full_attention", "sliding_attention"}:
         raise UserError(f"{name!r} has a kind of attention or cache that the sampler can't handle")
-
-
-def mixed_precision(config: Config) -> bool:
-    """Whether weights are float32 and computation is bfloat16, which suits a GPU."""
-    return torch.device(config.device).type != "cpu" and not config.pure_bf16
-
-
-def in_bf16(config: Config) -> bool:
-    """Whether computation is bfloat16, whatever the weights are."""
-    return config.pure_bf16 or mixed_precision(config)
-
-
-def autocast(config: Config) -> torch.autocast:
-    """The trainer's forward pass runs within it."""
-    kind = torch.device(config.device).type
-    return torch.autocast(kind, torch.bfloat16, enabled=mixed_precision(config))
-
-
-def sampling_policy(policy: Policy, config: Config) -> Policy:
-    """pi_old, which samples: the policy itself, or in mixed precision a bfloat16 copy of it."""
-    if not mixed_precision(config):
-        return policy
-    model = copy.deepcopy(policy.model)
-    for weight in model.parameters():  # and not the buffers: rotary frequencies stay float32
-        weight.data = weight.data.bfloat16()
-    return policy._replace(model=model.requires_grad_(False))
-
-
-@torch.no_grad()
-def refresh(old: Policy, policy: Policy) -> None:
-    """pi_old <- pi_theta."""
-    if old.model is not policy.model:
-        for copied, weight in zip(old.model.parameters(), policy.model.parameters(), strict=True):
-            copied.copy_(weight)
 
 
 def context_length(model) -> float:
@@ -476,6 +441,74 @@ def parse_problem(line: str, where: str) -> Problem:
     texts = [x.encode("utf-8", "replace").decode() for x in (problem, answer, solution)]
     family = family and "".join(c for c in str(family) if c.isprintable())[:20]
     return Problem(texts[0].strip(), texts[1].strip(), texts[2] or None, family)
+
+
+# --------------------------------------------------------------------------------------------------
+# Precision, and all that only a GPU does
+
+
+def mixed_precision(config: Config) -> bool:
+    """Whether weights are float32 and computation is bfloat16, which suits a GPU."""
+    return torch.device(config.device).type != "cpu" and not config.pure_bf16
+
+
+def in_bf16(config: Config) -> bool:
+    """Whether computation is bfloat16, whatever the weights are."""
+    return config.pure_bf16 or mixed_precision(config)
+
+
+def autocast(config: Config) -> torch.autocast:
+    """The trainer's forward pass runs within it."""
+    kind = torch.device(config.device).type
+    return torch.autocast(kind, torch.bfloat16, enabled=mixed_precision(config))
+
+
+def sampling_policy(policy: Policy, config: Config) -> Policy:
+    """pi_old, which samples: the policy itself, or in mixed precision a bfloat16 copy of it."""
+    if not mixed_precision(config):
+        return policy
+    model = copy.deepcopy(policy.model)
+    for weight in model.parameters():  # and not the buffers: rotary frequencies stay float32
+        weight.data = weight.data.bfloat16()
+    return policy._replace(model=model.requires_grad_(False))
+
+
+@torch.no_grad()
+def refresh(old: Policy, policy: Policy) -> None:
+    """pi_old <- pi_theta."""
+    if old.model is not policy.model:
+        for copied, weight in zip(old.model.parameters(), policy.model.parameters(), strict=True):
+            copied.copy_(weight)
+
+
+def cuda_graph(step: Callable[[], Tensor]) -> Callable[[], Tensor]:
+    """Record step(), which reads and writes the same memory every time; returns its replay."""
+    side = torch.cuda.Stream()
+    side.wait_stream(torch.cuda.current_stream())
+    with torch.cuda.stream(side):
+        step()  # lazy initialisations, which can't be recorded
+    torch.cuda.current_stream().wait_stream(side)
+    graph = torch.cuda.CUDAGraph()
+    with torch.cuda.graph(graph):
+        result = step()
+
+    def replay() -> Tensor:
+        graph.replay()
+        return result
+
+    return replay
+
+
+def wait_for_gpu(device: str) -> None:
+    """Until it has done what it was given: else its time is billed to whatever comes next."""
+    if device != "cpu":
+        torch.cuda.synchronize(device)
+
+
+def release_gpu_memory() -> None:
+    """Give back what torch keeps for reuse, so that blocks of other sizes find room."""
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
 
 
 # --------------------------------------------------------------------------------------------------
@@ -844,24 +877,6 @@ class Recorder:
         if new:
             self.recorded[size] = inputs, cuda_graph(lambda: forward(*inputs, size[1]))
         return self.recorded[size][1]()[: len(tokens)]
-
-
-def cuda_graph(step: Callable[[], Tensor]) -> Callable[[], Tensor]:
-    """Record step(), which reads and writes the same memory every time; returns its replay."""
-    side = torch.cuda.Stream()
-    side.wait_stream(torch.cuda.current_stream())
-    with torch.cuda.stream(side):
-        step()  # lazy initialisations, which can't be recorded
-    torch.cuda.current_stream().wait_stream(side)
-    graph = torch.cuda.CUDAGraph()
-    with torch.cuda.graph(graph):
-        result = step()
-
-    def replay() -> Tensor:
-        graph.replay()
-        return result
-
-    return replay
 
 
 def right_pad(sequences: list[list[int]], device) -> tuple[Tensor, Tensor]:
@@ -1367,15 +1382,14 @@ def draw_problems(problems: list[Problem], config: Config, step: int) -> list[Pr
 
 
 class Stopwatch:
-    """Seconds by stage. It waits for the GPU, whose work would else be billed to the next stage."""
+    """Seconds by stage."""
 
     def __init__(self, device: str):
         self.device, self.last = device, time.perf_counter()
         self.seconds = dict.fromkeys(("sample", "hint", "grade", "update"), 0.0)
 
     def lap(self, stage: str) -> None:
-        if self.device != "cpu":
-            torch.cuda.synchronize(self.device)
+        wait_for_gpu(self.device)
         now = time.perf_counter()
         self.seconds[stage], self.last = self.seconds[stage] + now - self.last, now
 
