@@ -29,6 +29,8 @@ from pathlib import Path
 import pytest
 import torch
 import transformers
+from torch.utils._python_dispatch import TorchDispatchMode
+from torch.utils._pytree import tree_leaves, tree_map
 
 import eval as evaluation
 import lte
@@ -808,6 +810,97 @@ def test_choice_5_in_mixed_precision_ratios_start_at_1(bf16_compute):
         fresh, old, optimizer, some_problems(), small_config(updates_per_step=2), step=2
     )
     assert metrics["ratio_on"] != 1, "the second update is off pi_old by the first"
+
+
+class OnDevice(torch.Tensor):
+    """A tensor that claims to be on another device ("meta" stands for the GPU) and computes on the
+    CPU. Noted are operations on tensors of both, and what a CUDA graph can't record."""
+
+    mixed, unrecordable, recording = set(), set(), False
+
+    @staticmethod
+    def __new__(cls, inner: torch.Tensor):
+        layout = {"strides": inner.stride(), "dtype": inner.dtype, "device": "meta"}
+        self = torch.Tensor._make_wrapper_subclass(cls, inner.size(), **layout)
+        self.inner = inner
+        return self
+
+    def tolist(self):
+        return self.inner.tolist()
+
+    @classmethod
+    def __torch_dispatch__(cls, function, types, args=(), kwargs=None):
+        name, inputs = function._schema.name.removeprefix("aten::"), (args, kwargs or {})
+        leaves = tree_leaves(inputs)
+        devices = [x.type for x in leaves if isinstance(x, torch.device)]
+        ours = [x for x in leaves if isinstance(x, cls)]
+        others = [x for x in leaves if isinstance(x, torch.Tensor) and not isinstance(x, cls)]
+        here = devices[0] == "meta" if devices else bool(ours)  # where the result is
+        if name in ("copy_", "index", "index_put_"):  # a GPU's, too, take tensors of the CPU
+            here = isinstance(args[0], cls)
+        elif name != "_to_copy" and ours and any(x.dim() for x in others):
+            cls.mixed.add(name)
+        if cls.recording and (others or name in ("_local_scalar_dense", "nonzero")):
+            cls.unrecordable.add(name)
+        cpu = {torch.device: lambda _: torch.device("cpu"), cls: lambda x: x.inner}
+        args, kwargs = tree_map(lambda x: cpu.get(type(x), lambda y: y)(x), inputs)
+        result = function(*args, **kwargs)
+        if result is not None and name.endswith("_") and not name.endswith("__"):
+            return inputs[0][0]  # in place
+        return tree_map(lambda x: cls(x) if here and isinstance(x, torch.Tensor) else x, result)
+
+
+class NewTensors(TorchDispatchMode):
+    """Makes those that are asked for on the other device."""
+
+    def __torch_dispatch__(self, function, types, args=(), kwargs=None):
+        return OnDevice.__torch_dispatch__(function, types, args, kwargs)
+
+
+def move(model) -> None:
+    for module in model.modules():
+        for name, weight in module.named_parameters(recurse=False):
+            module._parameters[name] = torch.nn.Parameter(OnDevice(weight.data))
+        for name, buffer in module.named_buffers(recurse=False):
+            module._buffers[name] = OnDevice(buffer)
+    model.tie_weights()
+
+
+@pytest.mark.parametrize("graphs", [False, True])
+def test_a_step_on_another_device(graphs, monkeypatch):
+    """It is the step on the CPU, no operation takes tensors of both, and what is to be recorded as
+    a CUDA graph neither waits for the device nor reads from the CPU."""
+
+    def record(step):
+        monkeypatch.setattr(OnDevice, "recording", True)
+        step()
+        monkeypatch.setattr(OnDevice, "recording", False)
+        return step
+
+    def tensor(data, device=None, plain=torch.tensor, **more):
+        return OnDevice(plain(data, **more)) if str(device) == "meta" else plain(data, **more)
+
+    here, there = (lte.load_policy(str(SMALL)) for _ in range(2))
+    move(there.model)
+    for function in ("sample", "rows_that_fit"):  # inference mode hides operations
+        monkeypatch.setattr(lte, function, torch.no_grad()(getattr(lte, function).__wrapped__))
+    monkeypatch.setattr(torch, "tensor", tensor)
+    monkeypatch.setattr(lte, "cuda_graph", record)
+    monkeypatch.setattr(lte, "in_bf16", lambda config: True)  # the trainer scores anew
+    found = []
+    with NewTensors():
+        for policy, recorded in ((here, False), (there, graphs)):
+            config = small_config(prompts_per_step=9, cuda_graphs=recorded)
+            optimizer = torch.optim.AdamW(policy.model.parameters(), lr=1e-3)
+            _, metrics = lte.train_step(policy, policy, optimizer, some_problems(9), config, step=1)
+            names = ("reward", "rescued", "loss", "ratio_on", "ratio_off", "entropy", "grad_norm")
+            found.append([metrics[name] for name in names])
+        assert not OnDevice.mixed and not OnDevice.unrecordable
+        assert (torch.ones(2, device="meta") + torch.ones(2)).tolist() == [2, 2]
+    assert OnDevice.mixed == {"add"}, "it would be noted"
+    OnDevice.mixed.clear()
+    assert there.model.device.type == "meta" and found[0][1] > 0
+    assert found[0] == pytest.approx(found[1], abs=1e-4)
 
 
 def test_pure_bf16_trains_with_a_warning(tmp_path, capsys):
