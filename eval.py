@@ -82,10 +82,10 @@ def table_row(name: str, summary: dict) -> str:
     return f"{name:24}{summary['problems']:>9}{summary['samples']:>8}{passes}{rest}"
 
 
-def sample_rows(problem: lte.Problem, group: list[lte.Rollout]) -> list[dict]:
+def sample_rows(group: lte.Group) -> list[dict]:
     """One row a sample: what was asked, what was answered, how it was judged."""
-    rows = []
-    for i, rollout in enumerate(group):
+    rows, problem = [], group.problem
+    for i, rollout in enumerate(group.rollouts):
         row = {"problem": problem.problem, "reference": problem.answer, "sample": i}
         row |= {"response": rollout.text, "answer": rollout.answer, "reward": rollout.reward}
         rows.append(row | {"truncated": rollout.truncated, "tokens": len(rollout.response_ids)})
@@ -105,7 +105,7 @@ def sample_file(
     for first in range(len(rows) // samples, len(problems), portion):
         part = problems[first : first + portion]
         groups = lte.evaluate(policy, part, samples, config, step=first)
-        new = [r for p, g in zip(part, groups, strict=True) for r in sample_rows(p, g)]
+        new = [row for group in groups for row in sample_rows(group)]
         with path.open("a", encoding="utf-8") as file:
             file.write(lte.json_lines(new))
         rows += new

@@ -969,10 +969,10 @@ def prompt_for(
     return build_prompt(policy.tokenizer, problem.problem, hint, config.system_prompt)
 
 
-def sample_groups(policy: Policy, problems, config: Config, generator) -> list[Group]:
-    """G rollouts for each problem: o_i ~ pi_old(. | q)."""
+def sample_groups(policy: Policy, problems, config: Config, generator, size=None) -> list[Group]:
+    """G rollouts for each problem (or `size`): o_i ~ pi_old(. | q)."""
     prompts = [prompt_for(policy, problem, config) for problem in problems]
-    groups = sample_under(policy, prompts, config.group_size, config, generator)
+    groups = sample_under(policy, prompts, size or config.group_size, config, generator)
     return [Group(p, rollouts) for p, rollouts in zip(problems, groups, strict=True)]
 
 
@@ -1455,34 +1455,32 @@ def describe(groups: list[Group], first: list[Rollout], config: Config) -> dict:
 
 def evaluate(
     policy: Policy, problems: list[Problem], samples: int, config: Config, step: int = 0
-) -> list[list[Rollout]]:
+) -> list[Group]:
     """`samples` graded rollouts a problem, without hints."""
-    prompts = [prompt_for(policy, problem, config) for problem in problems]
     generator = generator_for(config, "evaluate", step)
-    groups = sample_under(policy, prompts, samples, config, generator)
-    for group, problem in zip(groups, problems, strict=True):
-        grade(group, problem, policy.tokenizer)
+    groups = sample_groups(policy, problems, config, generator, samples)
+    grade_groups(groups, policy.tokenizer)
     return groups
 
 
-def pass_rate(groups: list[list[Rollout]], k: int) -> float:
+def pass_rate(groups: list[Group], k: int) -> float:
     """Pass@k as the mean over problems of its unbiased estimate."""
-    return sum(pass_at_k(len(g), sum(r.reward == 1 for r in g), k) for g in groups) / len(groups)
+    return sum(pass_at_k(len(g.rollouts), g.passed, k) for g in groups) / len(groups)
 
 
 def validate(policy: Policy, problems: list[Problem], config: Config, step: int) -> dict:
     """A line for validation.jsonl: Pass@1 and Pass@k (k: --eval-samples), in all and by family."""
     groups, k = evaluate(policy, problems, config.eval_samples, config, step), config.eval_samples
-    everything = [r for g in groups for r in g]
-    families: dict[str, list] = {}
-    for problem, group in zip(problems, groups, strict=True):
-        families.setdefault(problem.family or "", []).append(group)
+    everything = [r for g in groups for r in g.rollouts]
+    families: dict[str, list[Group]] = {}
+    for group in groups:
+        families.setdefault(group.problem.family or "", []).append(group)
     return {
         "step": step,
         "k": k,
         "pass@1": pass_rate(groups, 1),
         "pass@k": pass_rate(groups, k),
-        "none_pass": sum(not any(r.reward for r in g) for g in groups) / len(groups),
+        "none_pass": sum(g.passed == 0 for g in groups) / len(groups),
         "truncated": sum(r.truncated for r in everything) / len(everything),
         "response_tokens": sum(len(r.response_ids) for r in everything) / len(everything),
         "families": {f: [pass_rate(g, 1), pass_rate(g, k)] for f, g in sorted(families.items())},
