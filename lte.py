@@ -624,14 +624,13 @@ MAX_ROWS = 1024  # responses decoded at a time: bounds their logits
 
 
 class Batch:
-    """The rows that are decoding. Row i, for i < count, has its next token at position[i]."""
+    """The rows that are decoding. The next token of row i goes to position[i]."""
 
     def __init__(self, capacity: int, width: int, device):
         self.capacity, self.width = capacity, width  # most rows, most tokens a row
-        self.count, self.used = 0, 0  # rows in use, the longest of them
         self.position = torch.empty(0, dtype=torch.long, device=device)  # [n]
         self.owner = self.position.clone()  # [n] number of the rollout
-        self.length = self.position.clone()  # [n] tokens sampled so far
+        self.used = 0  # slots of the longest row, known without waiting for the device
         # Position and used, as the forward pass at hand sees them; rounded up under CUDA graphs.
         self.present = self.position, 0
 
@@ -660,7 +659,8 @@ class RowCacheLayer(CacheLayerMixin):
         """Copy each prefilled prompt [P, heads, T, head_dim] to the next G rows."""
         if not self.is_initialized:
             self.lazy_initialization(keys, values)
-        rows = slice(self.batch.count, self.batch.count + len(keys) * group_size)
+        n = len(self.batch.owner)
+        rows = slice(n, n + len(keys) * group_size)
         self.keys[rows, :, : keys.shape[2]] = keys.repeat_interleave(group_size, 0)
         self.values[rows, :, : keys.shape[2]] = values.repeat_interleave(group_size, 0)
 
@@ -776,7 +776,7 @@ class Sampler:
 
     def room(self) -> int:
         """Prompts to admit now. In bulk: once a quarter of the rows is free, or all can come in."""
-        fits = (self.batch.capacity - self.batch.count) // self.group_size
+        fits = (self.batch.capacity - len(self.batch.owner)) // self.group_size
         bulk = max(self.batch.capacity // 4 // self.group_size, 1)
         return min(fits, len(self.waiting)) if fits >= min(bulk, len(self.waiting)) else 0
 
@@ -801,14 +801,14 @@ class Sampler:
         position = lengths.repeat_interleave(group_size) - 1
         batch.owner = torch.cat([batch.owner, owner])
         batch.position = torch.cat([batch.position, position])
-        batch.length = torch.cat([batch.length, torch.zeros_like(owner)])
-        batch.count, batch.used = batch.count + len(owner), max(batch.used, ids.shape[1])
+        batch.used = max(batch.used, ids.shape[1])
         return out.logits.repeat_interleave(group_size, 0)
 
     def decode(self) -> Tensor:
         """Feed every row its last token; logits of the next ones [n, V]."""
         batch = self.batch
-        inputs = self.tokens[batch.owner, batch.length - 1], batch.position, batch.used
+        last = self.tokens[batch.owner, self.lengths[batch.owner] - 1]
+        inputs = last, batch.position, batch.used
         return self.recorder.run(self.forward, *inputs) if self.recorder else self.forward(*inputs)
 
     def forward(self, tokens: Tensor, position: Tensor, used: int) -> Tensor:
@@ -822,28 +822,27 @@ class Sampler:
             use_cache=True,
         ).logits[:, -1]
 
-    def append(self, tokens: Tensor, logprobs: Tensor) -> None:
-        """Add the sampled tokens [n] to their rows."""
-        batch = self.batch
-        self.tokens[batch.owner, batch.length] = tokens
-        self.logprobs[batch.owner, batch.length] = logprobs
-        batch.length += 1
+    def append(self, tokens: Tensor, logprobs: Tensor) -> Tensor:
+        """Add the sampled tokens [n] to their rows; how many each row has now [n]."""
+        batch, lengths = self.batch, self.lengths[self.batch.owner]
+        self.tokens[batch.owner, lengths] = tokens
+        self.logprobs[batch.owner, lengths] = logprobs
+        self.lengths[batch.owner] = lengths + 1
         batch.position += 1
         batch.used += 1
+        return lengths + 1
 
     def retire(self, done: Tensor) -> None:
         """Rows that are done [n] leave, and rows from the end move into the gaps."""
         batch, n = self.batch, int((~done).sum())
-        if n == batch.count:
+        if n == len(done):
             return
-        self.lengths[batch.owner[done]] = batch.length[done]
         target, source = done[:n].nonzero()[:, 0], n + (~done[n:]).nonzero()[:, 0]
         for layer in self.cache.layers:
             layer.move(source, target)
-        for state in (batch.owner, batch.position, batch.length):
+        for state in (batch.owner, batch.position):
             state[target] = state[source]
         batch.owner, batch.position = batch.owner[:n], batch.position[:n]
-        batch.length, batch.count = batch.length[:n], n
         batch.used = int(batch.position.max()) + 1 if n else 0
 
     def rollouts(self, eos_ids: set[int]) -> list[list[Rollout]]:
@@ -927,14 +926,14 @@ def sample(
     with eval_mode(model):
         sampler = Sampler(model, prompts, group_size, max_new_tokens, max_rows, cuda_graphs)
         batch, eos = sampler.batch, torch.tensor(sorted(eos_ids), device=model.device)
-        while sampler.waiting or batch.count:
-            parts = [sampler.decode()] if batch.count else []
+        while sampler.waiting or len(batch.owner):
+            parts = [sampler.decode()] if len(batch.owner) else []
             if n := sampler.room():
                 parts.append(sampler.admit(n))
             logits = torch.cat(parts) if len(parts) > 1 else parts[0]  # [n, V]
             tokens, logprobs = choose(logits, temperature, generator)  # [n]
-            sampler.append(tokens, logprobs)
-            sampler.retire(torch.isin(tokens, eos) | (batch.length == max_new_tokens))
+            lengths = sampler.append(tokens, logprobs)  # [n]
+            sampler.retire(torch.isin(tokens, eos) | (lengths == max_new_tokens))
     return sampler.rollouts(eos_ids)
 
 
