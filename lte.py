@@ -848,14 +848,11 @@ class Sampler:
     def rollouts(self, eos_ids: set[int]) -> list[list[Rollout]]:
         """The groups, in the order of the prompts."""
         rows = zip(self.lengths.tolist(), self.tokens.tolist(), self.logprobs.tolist(), strict=True)
-        rows = [(tokens[:n], logprobs[:n]) for n, tokens, logprobs in rows]
-        return [
-            [
-                Rollout(list(prompt), ids, logprobs, truncated=ids[-1] not in eos_ids)
-                for ids, logprobs in rows[i * self.group_size : (i + 1) * self.group_size]
-            ]
-            for i, prompt in enumerate(self.prompts)
-        ]
+        size, rollouts = self.group_size, []
+        for i, (n, ids, logprobs) in enumerate(rows):
+            cut = ids[n - 1] not in eos_ids
+            rollouts.append(Rollout(self.prompts[i // size], ids[:n], logprobs[:n], truncated=cut))
+        return [rollouts[i : i + size] for i in range(0, len(rollouts), size)]
 
 
 class Recorder:
