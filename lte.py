@@ -1163,11 +1163,10 @@ def score(
     positions that predict a response token are projected to the vocabulary.
     """
     rollouts = [e.rollout for e in examples]
-    ids, _ = right_pad([r.prompt_ids + r.response_ids for r in rollouts], model.device)  # [B, T]
+    ids, lengths = right_pad([r.prompt_ids + r.response_ids for r in rollouts], model.device)
     first = torch.tensor([[len(r.prompt_ids) - 1] for r in rollouts], device=model.device)
-    count = torch.tensor([[len(r.response_ids)] for r in rollouts], device=model.device)
     at = torch.arange(ids.shape[1], device=model.device)
-    predicts = (at >= first) & (at < first + count)  # [B, T]: position t predicts token t + 1
+    predicts = (at >= first) & (at < lengths[:, None] - 1)  # [B, T]: position t predicts t + 1
     logits = model(input_ids=ids, use_cache=False, logits_to_keep=predicts).logits
     logits = temper(logits, temperature)  # [N, V]
     targets = ids[:, 1:][predicts[:, :-1]]  # [N]
