@@ -473,12 +473,10 @@ def sampling_policy(policy: Policy, config: Config) -> Policy:
     return policy._replace(model=model.requires_grad_(False))
 
 
-@torch.no_grad()
 def refresh(old: Policy, policy: Policy) -> None:
     """pi_old <- pi_theta."""
     if old.model is not policy.model:
-        for copied, weight in zip(old.model.parameters(), policy.model.parameters(), strict=True):
-            copied.copy_(weight)
+        old.model.load_state_dict(policy.model.state_dict())
 
 
 def cuda_graph(step: Callable[[], Tensor]) -> Callable[[], Tensor]:
