@@ -217,7 +217,7 @@ def halve_if_out_of_memory(work: Callable, config: Config, budget: str):
     value = getattr(config, budget)
     setattr(config, budget, max(value // 2, 1) if isinstance(value, int) else value / 2)
     tqdm.write(f"out of memory: going on with {flag(budget)} {getattr(config, budget)}")
-    release_gpu_memory()
+    torch.cuda.empty_cache()  # does nothing without a GPU
     return work()
 
 
@@ -501,12 +501,6 @@ def wait_for_gpu(device: str) -> None:
     """Until it has done what it was given: else its time is billed to whatever comes next."""
     if device != "cpu":
         torch.cuda.synchronize(device)
-
-
-def release_gpu_memory() -> None:
-    """Give back what torch keeps for reuse, so that blocks of other sizes find room."""
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()
 
 
 # --------------------------------------------------------------------------------------------------
