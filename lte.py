@@ -360,10 +360,12 @@ BENCHMARKS = {
 def locate(name: str, sources: dict[str, Source]) -> Path:
     """The file of that name, or else the data set: fetched once, checked, kept in the user's cache.
 
-    Raises UserError if it can't be fetched or is not what it was.
+    Raises UserError if there is neither, or if it can't be fetched or is not what it was.
     """
-    if Path(name).is_file() or name not in sources:
+    if Path(name).is_file():
         return Path(name)
+    if name not in sources:
+        raise UserError(f"no file or data set {name} (data sets: {', '.join(sources)})")
     folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lte"
     url, sha256 = sources[name]
     path = folder / f"{name}-{sha256[:8]}.jsonl"
@@ -1666,23 +1668,15 @@ class Interrupt:
 
 def find_data(config: Config) -> tuple[Path, Path | None]:
     """Files of the training and of the held-out problems."""
-    default = Path(config.model) / "train.jsonl"
-    data = locate(config.data, TRAINING_DATA) if config.data else default
-    if not config.data and not data.is_file():
-        raise UserError(
-            f"no model with problems of its own at {config.model!r}: name a --data file"
-        )
-    if not data.is_file():
-        names = ", ".join(TRAINING_DATA)
-        raise UserError(f"no problems to train on: no file or data set {data} (--data; {names})")
+    data = Path(config.model) / "train.jsonl"
+    if config.data:
+        data = locate(config.data, TRAINING_DATA)
+    elif not data.is_file():
+        raise UserError(f"no model with own problems at {config.model!r}: name a --data file")
     if config.eval_data:
-        held_out = locate(config.eval_data, BENCHMARKS)
-        if not held_out.is_file():
-            names = ", ".join(BENCHMARKS)
-            raise UserError(f"no file or data set {held_out} (--eval-data; {names})")
-        return data, held_out
-    beside = data.with_name("test.jsonl")
-    return data, beside if beside.is_file() and beside != data else None
+        return data, locate(config.eval_data, BENCHMARKS)
+    held_out = data.with_name("test.jsonl")
+    return data, held_out if held_out.is_file() and held_out != data else None
 
 
 def check_prompts(policy: Policy, problems: list[Problem], config: Config) -> int:
