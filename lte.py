@@ -62,13 +62,13 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.request
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise, zip_longest
 from pathlib import Path
 from typing import NamedTuple
+from urllib.request import urlopen
 
 import torch
 import transformers
@@ -370,9 +370,7 @@ def locate(name: str, sources: dict[str, Source]) -> Path:
     url, sha256 = sources[name]
     path = folder / f"{name}-{sha256[:8]}.jsonl"
     try:
-        content = (
-            path.read_bytes() if path.is_file() else urllib.request.urlopen(url, timeout=60).read()
-        )
+        content = path.read_bytes() if path.is_file() else urlopen(url, timeout=60).read()
     except (OSError, http.client.HTTPException) as error:
         raise UserError(f"can't fetch {name} ({error}): save {url} as {path}") from None
     if hashlib.sha256(content).hexdigest() != sha256:
@@ -409,10 +407,10 @@ def load_problems(path: str | Path) -> list[Problem]:
         lines = Path(path).read_text(encoding="utf-8-sig").split("\n")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"can't read the problems in {path}: {error}") from None
-    numbered = [(f"{path}, line {i}", line) for i, line in enumerate(lines, 1) if line.strip()]
+    numbered = [(i, line) for i, line in enumerate(lines, 1) if line.strip()]
     if not numbered:
         raise UserError(f"{path} holds no problems")
-    return [parse_problem(line, where) for where, line in numbered]
+    return [parse_problem(line, f"{path}, line {i}") for i, line in numbered]
 
 
 def parse_problem(line: str, where: str) -> Problem:
@@ -425,23 +423,22 @@ def parse_problem(line: str, where: str) -> Problem:
         raise UserError(f"{where} is not a JSON object")
     problem = next((row[k] for k in PROBLEM_KEYS if row.get(k)), None)
     answer = next((row[k] for k in ANSWER_KEYS if row.get(k) not in (None, "", [])), None)
-    if answer is None and "\\boxed" in str(row.get("solution")):
-        answer = extract_answer(str(row["solution"]))
+    solution = row["solution"] if isinstance(row.get("solution"), str) else ""
+    if answer is None and "\\boxed" in solution:
+        answer = extract_answer(solution)
     if isinstance(answer, list) and len(answer) == 1:
         answer = answer[0]
+    if type(answer) in (int, float) and math.isfinite(answer):
+        answer = str(answer)
+    if isinstance(answer, str) and "####" in answer:
+        solution, answer = solution or answer, answer.rsplit("####", 1)[1]
     if not isinstance(problem, str) or not problem.strip():
         raise UserError(f"{where} has no problem (fields looked for: {', '.join(PROBLEM_KEYS)})")
-    number = isinstance(answer, (int, float)) and not isinstance(answer, bool)
-    known = isinstance(answer, str) or (number and math.isfinite(answer))
-    answer, solution, family = str(answer), row.get("solution"), row.get("family")
-    if "####" in answer:
-        solution, answer = solution or answer, answer.rsplit("####", 1)[1]
-    if not known or not answer.strip():
+    if not isinstance(answer, str) or not answer.strip():
         raise UserError(f"{where} has no answer (fields looked for: {', '.join(ANSWER_KEYS)})")
     # JSON can hold half of a surrogate pair, which no tokenizer takes; and families get printed.
-    solution = solution if isinstance(solution, str) else ""
     texts = [x.encode("utf-8", "replace").decode() for x in (problem, answer, solution)]
-    family = family and "".join(c for c in str(family) if c.isprintable())[:20]
+    family = row.get("family") and "".join(c for c in str(row["family"]) if c.isprintable())[:20]
     return Problem(texts[0].strip(), texts[1].strip(), texts[2] or None, family)
 
 
