@@ -997,14 +997,13 @@ def give_hints(none_pass: list[Group], shuffled: bool) -> None:
     """Set the hint of each none-pass group. `shuffled`, the control: with the wrong answers of the
     next none-pass group that has any in place of its own."""
     own = [build_hint(g.rollouts, g.problem.answer) for g in none_pass]
-    for i, group in enumerate(none_pass):
-        group.hint = own[i]
-        if not shuffled or not own[i] or not own[i].answers:
-            continue
-        others = [hint for hint in own[i + 1 :] + own[:i] if hint and hint.answers]
-        answers = others[0].answers if others else ()
-        answers = tuple(a for a in answers if not is_equivalent(a, group.problem.answer))
-        group.hint = Hint(own[i].kind, answers) if answers or own[i].kind != "Hint" else None
+    for i, (group, hint) in enumerate(zip(none_pass, own, strict=True)):
+        group.hint = hint
+        if shuffled and hint and hint.answers:
+            others = (h.answers for h in own[i + 1 :] + own[:i] if h and h.answers)
+            gold = group.problem.answer
+            answers = tuple(a for a in next(others, ()) if not is_equivalent(a, gold))
+            group.hint = Hint(hint.kind, answers) if answers or hint.kind != "Hint" else None
 
 
 def sample_again(policy: Policy, groups: list[Group], config: Config, generator) -> list[Group]:
@@ -1053,8 +1052,7 @@ def add_solution(policy: Policy, group: Group) -> None:
     tokenizer, solution = policy.tokenizer, group.problem.solution
     if solution is None or not is_correct(solution, group.problem.answer):
         return
-    known = tokenizer.eos_token_id in policy.eos_ids
-    eos = tokenizer.eos_token_id if known else min(policy.eos_ids)
+    eos = min(policy.eos_ids) if tokenizer.eos_token_id is None else tokenizer.eos_token_id
     encode = {"add_special_tokens": False, "split_special_tokens": True}
     ids = [*tokenizer(solution, **encode)["input_ids"], eos]
     prompt_ids, logprobs = group.rollouts[0].prompt_ids, [0.0] * len(ids)
