@@ -1676,15 +1676,14 @@ def find_data(config: Config) -> tuple[Path, Path | None]:
 
 def check_prompts(policy: Policy, problems: list[Problem], config: Config) -> int:
     """Tokens of the longest prompt. Raises UserError if one leaves no room for a response."""
-    room, longest = context_length(policy.model) - config.max_new_tokens, 0
-    for problem in problems:
-        length = len(prompt_for(policy, problem, config))
-        if length > room:
-            raise UserError(
-                f"a prompt of {length} tokens leaves no room for --max-new-tokens "
-                f"{config.max_new_tokens} in the model's context: {problem.problem[:60]!r}"
-            )
-        longest = max(longest, length)
+    lengths = [len(prompt_for(policy, problem, config)) for problem in problems]
+    longest = max(lengths)
+    if longest + config.max_new_tokens > context_length(policy.model):
+        text = problems[lengths.index(longest)].problem
+        raise UserError(
+            f"a prompt of {longest} tokens leaves no room for --max-new-tokens "
+            f"{config.max_new_tokens} in the model's context: {text[:60]!r}"
+        )
     return longest
 
 
