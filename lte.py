@@ -1471,16 +1471,10 @@ def validate(policy: Policy, problems: list[Problem], config: Config, step: int)
     }
 
 
-def validation_line(v: dict) -> str:
-    rates = f"Pass@1 {v['pass@1']:6.1%}   Pass@{v['k']} {v['pass@k']:6.1%}"
-    return f"step {v['step']:4d}   {rates}   none-pass {v['none_pass']:6.1%}"
-
-
 def before_after_table(before: dict, after: dict) -> str:
     """Pass@1 and Pass@k on the held-out problems at the first and the last validation."""
     lines = [f"{'held-out problems':20} {'Pass@1':>16}   {'Pass@' + str(before['k']):>16}"]
-    names = [f for f in before["families"] if f]
-    rows = [(f, before["families"][f], after["families"][f]) for f in names]
+    rows = [(f, before["families"][f], after["families"][f]) for f in before["families"] if f]
     rows.append(("all", *([v["pass@1"], v["pass@k"]] for v in (before, after))))
     for name, old, new in rows:
         cells = [f"{a:6.1%} -> {b:6.1%}" for a, b in zip(old, new, strict=True)]
@@ -1615,8 +1609,8 @@ def samples_to_log(groups: list[Group], tokenizer, step: int, count: int) -> lis
     """A few rollouts for people to read: a wrong and a right one a group, rescued groups first."""
     rows = []
     for group in sorted(groups, key=lambda g: (not g.rescued, g.passed in (0, len(g.rollouts)))):
-        pairs = list(zip(group.rollouts, group.advantages, strict=True))
-        firsts = [next((p for p in pairs if p[0].reward == reward), None) for reward in (0.0, 1.0)]
+        pairs = examples_of([group])
+        firsts = [next((p for p in pairs if p.rollout.reward == reward), None) for reward in (0, 1)]
         for rollout, advantage in filter(None, firsts):
             row = {
                 "step": step,
@@ -1631,9 +1625,8 @@ def samples_to_log(groups: list[Group], tokenizer, step: int, count: int) -> lis
                 "off_policy": rollout.off_policy,
                 "advantage": advantage,
             }
-            if len(rows) < count:
-                rows.append(row)
-    return rows
+            rows.append(row)
+    return rows[:count]
 
 
 # --------------------------------------------------------------------------------------------------
@@ -1776,9 +1769,10 @@ def validate_once(run: Run, held_out: list[Problem]) -> None:
     if any(row["step"] == run.step for row in run.rows("validation.jsonl")):
         return
     run.save()
-    result = validate(run.old, held_out, run.config, run.step)
-    run.log("validation.jsonl", result)
-    tqdm.write(validation_line(result))
+    v = validate(run.old, held_out, run.config, run.step)
+    run.log("validation.jsonl", v)
+    rates = f"Pass@1 {v['pass@1']:6.1%}   Pass@{v['k']} {v['pass@k']:6.1%}"
+    tqdm.write(f"step {v['step']:4d}   {rates}   none-pass {v['none_pass']:6.1%}")
 
 
 def report(run: Run, final: Path) -> None:
@@ -1787,8 +1781,6 @@ def report(run: Run, final: Path) -> None:
     if validations:
         print("\n" + before_after_table(validations[0], validations[-1]))
     metrics = run.rows("metrics.jsonl")
-    if not metrics:
-        return
     hints = {kind: sum(row["hints"][kind] for row in metrics) for kind in metrics[0]["hints"]}
     given = ", ".join(f"{kind} {n}" for kind, n in hints.items())
     print(f"\n{len(metrics)} steps, {run.rollouts} rollouts; groups with a hint: {given}")
