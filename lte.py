@@ -139,9 +139,7 @@ class Config:
     )
     max_grad_norm: float = setting(1.0, "the gradient is scaled down to this norm", above=0)
     system_prompt: str = setting("", "what the model is told before each problem")
-    micro_tokens: int = setting(
-        FORWARD_TOKENS, "tokens a forward and backward pass: memory", least=1
-    )
+    micro_tokens: int = setting(FORWARD_TOKENS, "tokens a forward-backward pass: memory", least=1)
     cache_gib: float = setting(4.0, "GiB for the key-value cache when sampling", above=0)
     gradient_checkpointing: bool = setting(False, "recompute activations: slower, less memory")
     pure_bf16: bool = setting(False, "weights and optimizer in bfloat16: less memory, less learned")
@@ -1733,9 +1731,7 @@ def learn(run: Run, problems: list[Problem], held_out: list[Problem], interrupt:
                 unstable = 0
             if unstable == 3:
                 run.save()
-                raise UserError(
-                    "no finite gradient three steps in a row: start anew, with less --lr"
-                )
+                raise UserError("no finite gradient in three steps: start anew, with less --lr")
     if held_out:
         validate_once(run, held_out)
 
@@ -1820,7 +1816,7 @@ def show_rescue(policy: Policy, group: Group, config: Config) -> None:
     tokenizer, gamma = policy.tokenizer, config.gamma
 
     def show(rollouts: list[Rollout], advantages=()) -> None:
-        for rollout, advantage in zip_longest(rollouts, advantages, fillvalue=None):
+        for rollout, advantage in zip_longest(rollouts, advantages):
             verdict = "right" if rollout.reward else "truncated" if rollout.truncated else "wrong"
             end = "" if advantage is None else f"  A = {advantage:+.2f}"
             print(f"   {verdict:9}{end}  {' '.join(rollout.text.split())[:88]}")
@@ -1843,12 +1839,8 @@ def show_rescue(policy: Policy, group: Group, config: Config) -> None:
     show(group.rollouts, group.advantages)
     example = next(e for e in examples_of([group]) if e.rollout.off_policy)
     print("\n7. A rescued response is trained under the prompt WITHOUT the hint. For each token:")
-    print(
-        "   its probability when sampled, pi_old(o' | H, q), and now, pi_theta(o' | q); their ratio"
-    )
-    print(
-        f"   r'; and its weight in the gradient, gamma r' / (r' + gamma)^2 with gamma = {gamma}.\n"
-    )
+    print("   its probability when sampled, pi_old(o' | H, q), and now, pi_theta(o' | q); their")
+    print(f"   ratio r'; its weight in the gradient, gamma r' / (r' + gamma)^2, gamma = {gamma}.\n")
     before = token_probabilities(policy, example, config)
     optimizer = torch.optim.AdamW(policy.model.parameters(), lr=config.lr, weight_decay=0.0)
     update(policy, optimizer, [group], dataclasses.replace(config, updates_per_step=1))
@@ -1894,9 +1886,8 @@ def build_parser() -> Parser:
             parser.add_argument(flag(f.name), action=switch, help=text)
         else:
             text += f" [{f.default}]" if f.default != "" else ""
-            parser.add_argument(
-                flag(f.name), type=type(f.default), help=text, choices=f.metadata.get("choices")
-            )
+            kind, choices = type(f.default), f.metadata.get("choices")
+            parser.add_argument(flag(f.name), type=kind, choices=choices, help=text)
     settings = " ".join(f"{flag(name)} {value}" for name, value in PAPER.items())
     parser.add_argument("--explain", action="store_true", help="show one step in slow motion")
     parser.add_argument("--paper", action="store_true", help=f"the paper's setting: {settings}")
@@ -1916,9 +1907,7 @@ def read_settings(path: Path, key: str | None = None) -> dict:
         for name, value in settings.items():
             settings[name] = float(value) if kinds[name] is float and type(value) is int else value
             if type(settings[name]) is not kinds[name]:
-                raise UserError(
-                    f"{path}: {name} is {value!r}, and should be {kinds[name].__name__}"
-                )
+                raise UserError(f"{path}: {name} is {value!r}, should be {kinds[name].__name__}")
     except KeyError as error:
         raise UserError(f"{path}: no or unknown setting {error}") from None
     except (OSError, ValueError, TypeError, OverflowError, RecursionError) as error:
