@@ -62,7 +62,6 @@ import signal
 import subprocess
 import sys
 import time
-from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise, zip_longest
@@ -752,7 +751,7 @@ class Sampler:
         self, model, prompts, group_size: int, max_new_tokens: int, max_rows: int, graphs: bool
     ):
         self.model, self.prompts, self.group_size = model, prompts, group_size
-        self.waiting = deque(range(len(prompts)))
+        self.waiting = range(len(prompts))
         total, device = len(prompts) * group_size, model.device
         width = max(map(len, prompts)) + max_new_tokens
         self.batch = Batch(min(total, max(max_rows, group_size)), width, device)
@@ -771,11 +770,11 @@ class Sampler:
 
     def admit(self, n: int) -> Tensor:
         """Prefill the next n prompts, so many at a time; logits of their rows [n G, V]."""
-        numbers = [self.waiting.popleft() for _ in range(n)]
+        numbers, self.waiting = self.waiting[:n], self.waiting[n:]
         share = max(FORWARD_TOKENS // max(len(self.prompts[i]) for i in numbers), 1)
         return torch.cat([self.prefill(numbers[i : i + share]) for i in range(0, n, share)])
 
-    def prefill(self, numbers: list[int]) -> Tensor:
+    def prefill(self, numbers: range) -> Tensor:
         """One forward pass over P prompts, each once for its G rows; logits of those [P G, V]."""
         batch, model, group_size = self.batch, self.model, self.group_size
         ids, lengths = right_pad([self.prompts[i] for i in numbers], model.device)  # [P, T]
@@ -785,10 +784,9 @@ class Sampler:
         out = model(input_ids=ids, past_key_values=cache, use_cache=True, logits_to_keep=last)
         for ours, theirs in zip(self.cache.layers, cache.layers, strict=True):
             ours.add(theirs.keys, theirs.values, group_size)
-        owner = torch.tensor(numbers, device=model.device)[:, None] * group_size
-        owner = (owner + torch.arange(group_size, device=model.device)).flatten()
+        owner = torch.arange(numbers.start * group_size, numbers.stop * group_size)
         position = lengths.repeat_interleave(group_size) - 1
-        batch.owner = torch.cat([batch.owner, owner])
+        batch.owner = torch.cat([batch.owner, owner.to(model.device)])
         batch.position = torch.cat([batch.position, position])
         batch.used = max(batch.used, ids.shape[1])
         return out.logits.repeat_interleave(group_size, 0)
