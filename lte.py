@@ -244,7 +244,7 @@ def load_policy(
     the folder can run code. Raises UserError if it can't load.
     """
     trust = {"trust_remote_code": trust_remote_code}
-    weights = {"dtype": torch.bfloat16 if pure_bf16 else torch.float32}
+    weights = trust | {"dtype": torch.bfloat16 if pure_bf16 else torch.float32}
     weights["use_safetensors"] = None if pickled_weights else True
     try:
         config = transformers.AutoConfig.from_pretrained(name, **trust)
@@ -252,9 +252,7 @@ def load_policy(
             for key, value in vars(part).items():
                 if "drop" in key and isinstance(value, float):
                     setattr(part, key, 0.0)
-        model = transformers.AutoModelForCausalLM.from_pretrained(
-            name, config=config, **weights, **trust
-        )
+        model = transformers.AutoModelForCausalLM.from_pretrained(name, config=config, **weights)
         tokenizer = transformers.AutoTokenizer.from_pretrained(name, **trust)
     except Exception as error:  # noqa: BLE001  whatever transformers has to say, in one line
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
