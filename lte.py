@@ -315,41 +315,25 @@ GSM8K = GITHUB + "openai/grade-school-math/3101c7d5072418e28b9008a6636bde82a0068
 QWEN = GITHUB + "QwenLM/Qwen2.5-Math/a45202bd16f1ec06f433442dc1152d0074773465/evaluation/data/"
 AREAL = GITHUB + "inclusionAI/AReaL/f55fe685c661b0117d888fcae47d6f46e9a85087/evaluation/data/"
 TRAINING_DATA = {
-    "gsm8k": Source(
-        GSM8K + "grade_school_math/data/train.jsonl",
-        "17f347dc51477c50d4efb83959dbb7c56297aba886e5544ee2aaed3024813465",
-    )
-}
+    "gsm8k": Source(GSM8K + "grade_school_math/data/train.jsonl",
+        "17f347dc51477c50d4efb83959dbb7c56297aba886e5544ee2aaed3024813465"),
+}  # fmt: skip
 BENCHMARKS = {
-    "math500": Source(
-        AREAL + "math_500/test.jsonl",
-        "35dc41080a3680858b27fa7e0533d2d547825316fc5dafe5d316f4ccc5a06132",
-    ),
-    "minerva": Source(
-        QWEN + "minerva_math/test.jsonl",
-        "0e656b430d3a0a1dab6aa853f453ba3805e28e2cabe4fc72486a897cc09d8ba2",
-    ),
-    "olympiadbench": Source(
-        QWEN + "olympiadbench/test.jsonl",
-        "bb8c1e38a16ea9eacb77530315a674d883f267fbff79183effc53681b4fcc416",
-    ),
-    "amc23": Source(
-        QWEN + "amc23/test.jsonl",
-        "43707e1ca784602d8479de24ee8ce36609dbebc46dd152b0b12a46611aa898a4",
-    ),
-    "aime24": Source(
-        QWEN + "aime24/test.jsonl",
-        "af2b8bd2aa911b6333ad0df32f3ca05c7ae8ed10f1731f4372c8ae26990bf7ac",
-    ),
-    "aime25": Source(
-        AREAL + "aime25/test.jsonl",
-        "b4e273c02d3e7fe1b74b59eae768fc8230bfb0f79539890cb56f4361caac0331",
-    ),
-    "gsm8k": Source(
-        GSM8K + "grade_school_math/data/test.jsonl",
-        "3730d312f6e3440559ace48831e51066acaca737f6eabec99bccb9e4b3c39d14",
-    ),
-}
+    "math500": Source(AREAL + "math_500/test.jsonl",
+        "35dc41080a3680858b27fa7e0533d2d547825316fc5dafe5d316f4ccc5a06132"),
+    "minerva": Source(QWEN + "minerva_math/test.jsonl",
+        "0e656b430d3a0a1dab6aa853f453ba3805e28e2cabe4fc72486a897cc09d8ba2"),
+    "olympiadbench": Source(QWEN + "olympiadbench/test.jsonl",
+        "bb8c1e38a16ea9eacb77530315a674d883f267fbff79183effc53681b4fcc416"),
+    "amc23": Source(QWEN + "amc23/test.jsonl",
+        "43707e1ca784602d8479de24ee8ce36609dbebc46dd152b0b12a46611aa898a4"),
+    "aime24": Source(QWEN + "aime24/test.jsonl",
+        "af2b8bd2aa911b6333ad0df32f3ca05c7ae8ed10f1731f4372c8ae26990bf7ac"),
+    "aime25": Source(AREAL + "aime25/test.jsonl",
+        "b4e273c02d3e7fe1b74b59eae768fc8230bfb0f79539890cb56f4361caac0331"),
+    "gsm8k": Source(GSM8K + "grade_school_math/data/test.jsonl",
+        "3730d312f6e3440559ace48831e51066acaca737f6eabec99bccb9e4b3c39d14"),
+}  # fmt: skip
 
 
 def locate(name: str, sources: dict[str, Source]) -> Path:
