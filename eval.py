@@ -32,6 +32,7 @@ import dataclasses
 import hashlib
 import json
 import math
+import statistics
 import subprocess
 import sys
 from collections import defaultdict
@@ -207,10 +208,8 @@ STUDENT_T += [2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.0
 
 def mean_and_sd(values: list[float]) -> tuple[float, float]:
     """Mean and sample standard deviation (nan for one value)."""
-    mean = sum(values) / len(values)
-    if len(values) < 2:
-        return mean, math.nan
-    return mean, math.sqrt(sum((v - mean) ** 2 for v in values) / (len(values) - 1))
+    sd = statistics.stdev(values) if len(values) > 1 else math.nan
+    return statistics.fmean(values), sd
 
 
 def mean_interval(values: list[float]) -> tuple[float, float, float]:
