@@ -341,16 +341,14 @@ def print_differences(methods: dict[str, list[dict]], k: int, width: int) -> Non
 def draw(path: str, lines: dict[str, tuple[list, list]], **axes) -> None:
     """Lines, by label: x and y; with names and limits of the axes. For light and dark pages."""
     try:
-        import matplotlib
-
-        matplotlib.use("Agg")
-        from matplotlib import pyplot as plt
+        import matplotlib.figure
     except ImportError:
         raise lte.UserError("a figure needs matplotlib: pip install matplotlib") from None
     grey = "#808080"
     names = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
-    with plt.rc_context(dict.fromkeys(names, grey) | {"font.size": 12}):
-        figure, area = plt.subplots(figsize=(8, 4), layout="constrained")
+    with matplotlib.rc_context(dict.fromkeys(names, grey) | {"font.size": 12}):
+        figure = matplotlib.figure.Figure(figsize=(8, 4), layout="constrained")
+        area = figure.subplots()
         for label, (x, y) in lines.items():
             area.plot(x, y, label=label, linewidth=2)
         area.set(**axes)
@@ -453,9 +451,7 @@ def build_parser() -> lte.Parser:
     for name in SWITCHES:
         parser.add_argument(lte.flag(name), action="store_true", help="as in lte.py")
     parser.add_argument("--figure", metavar="FILE", help="draw the none-pass curves (matplotlib)")
-    parser.add_argument(
-        "--weight", metavar="FILE", help="draw a hinted token's weight (matplotlib)"
-    )
+    parser.add_argument("--weight", metavar="FILE", help="draw a token's weight (matplotlib)")
     fields = {f.name: f for f in dataclasses.fields(lte.Config)}
     for name in SETTINGS:
         text = f"{fields[name].metadata['help']} [recipe.json's, else {fields[name].default}]"
