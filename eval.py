@@ -261,11 +261,8 @@ def none_pass_curve(runs: list[dict]) -> list[float]:
     """Share of none-pass groups a step, mean over runs, as far as all of them go."""
     shares = []
     for run in runs:
-        counts = [
-            (m["none_pass"], m["none_pass"] + m["some_pass"] + m["all_pass"])
-            for m in run["metrics"]
-        ]
-        shares.append([none / all_ for none, all_ in counts])
+        groups = run["settings"]["prompts_per_step"]
+        shares.append([m["none_pass"] / groups for m in run["metrics"]])
     return [sum(step) / len(step) for step in zip(*shares, strict=False)]
 
 
