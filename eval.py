@@ -48,17 +48,14 @@ from verify import pass_at_k
 # --------------------------------------------------------------------------------------------------
 # One model on files of problems
 
-PAPER_K = {"math500": 4, "minerva": 4, "olympiadbench": 4, "gsm8k": 4}
-PAPER_K |= {"amc23": 16, "aime24": 16, "aime25": 16}
+PAPER_K = {"math500": 4, "minerva": 4, "olympiadbench": 4, "gsm8k": 4}  # 16 for the others
 ROLLOUTS_A_PORTION = 1024
 
 
-def bootstrap_interval(
-    values: list[float], seed: int = 0, draws: int = 10_000
-) -> tuple[float, float]:
+def bootstrap_interval(values: list[float]) -> tuple[float, float]:
     """95 % interval of the mean of `values` (one a problem) under resampling of the problems."""
     values = np.asarray(values)
-    drawn = np.random.default_rng(seed).integers(len(values), size=(draws, len(values)))
+    drawn = np.random.default_rng(0).integers(len(values), size=(10_000, len(values)))
     low, high = np.percentile(values[drawn].mean(1), [2.5, 97.5])
     return float(low), float(high)
 
@@ -135,10 +132,9 @@ def check_settings(path: Path, problems: list[lte.Problem], samples: int, config
 
 def evaluate_files(args: argparse.Namespace) -> None:
     """Sample and grade every file or benchmark; print the table."""
-    settings = {name: getattr(args, name) for name in SETTINGS if getattr(args, name) is not None}
-    config = lte.Config(**{**lte.read_recipe(args.model), "model": args.model, **settings})
-    for name in SWITCHES:
-        setattr(config, name, getattr(args, name))
+    given = {name: getattr(args, name) for name in SETTINGS + SWITCHES}
+    given = {name: value for name, value in given.items() if value is not None}
+    config = lte.Config(**lte.read_recipe(args.model) | {"model": args.model} | given)
     lte.check_config(config)
     counts = sample_counts(args)
     files = {name: lte.locate(name, lte.BENCHMARKS) for name in args.data}
@@ -266,10 +262,10 @@ def none_pass_curve(runs: list[dict]) -> list[float]:
     return [sum(step) / len(step) for step in zip(*shares, strict=False)]
 
 
-def text_curve(values: list[float], width: int = 60) -> str:
-    """Values between 0 and 1 as a row of bars, averaged down to `width` characters."""
+def text_curve(values: list[float]) -> str:
+    """Values between 0 and 1 as a row of bars, averaged down to 60 characters."""
     blocks, n = "▁▂▃▄▅▆▇█", len(values)
-    width = min(width, n)
+    width = min(60, n)
     parts = [values[i * n // width : (i + 1) * n // width] for i in range(width)]
     return "".join(blocks[min(int(sum(p) / len(p) * len(blocks)), 7)] for p in parts)
 
@@ -367,10 +363,10 @@ def draw_none_pass(curves: dict[str, list[float]], path: str) -> None:
     draw(path, lines, xlabel="step", ylabel="none-pass problems [%]", ylim=(0, None))
 
 
-def draw_weight(path: str, gamma: float = lte.Config.gamma) -> None:
+def draw_weight(path: str) -> None:
     """What a hinted token weighs in the gradient, f (1 - f) = gamma r' / (r' + gamma)^2."""
     ratios = torch.logspace(-5, 1, 200)
-    shaped = lte.shape_ratio(ratios.log(), gamma)
+    shaped = lte.shape_ratio(ratios.log(), lte.Config.gamma)
     lines = {"": (ratios.tolist(), (shaped * (1 - shaped)).tolist())}
     names = {"xlabel": "r' = pi_theta without the hint / pi_old with it", "ylabel": "weight"}
     draw(path, lines, xscale="log", ylim=(0, 0.27), xlim=(1e-5, 10), **names)
