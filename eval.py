@@ -468,9 +468,7 @@ def main(argv: list[str] | None = None) -> int:
             args.out = args.out or f"runs/eval-{Path(args.model).resolve().name}"
             evaluate_files(args)
         else:
-            raise lte.UserError(
-                "give --model and --data, or --compare, or --reproduce (see --help)"
-            )
+            raise lte.UserError("give --model and --data, --compare or --reproduce (see --help)")
         return 0
     except KeyboardInterrupt:
         print("eval.py: stopped; the same command goes on where this one was", file=sys.stderr)
