@@ -1339,7 +1339,7 @@ def draw_problems(problems: list[Problem], config: Config, step: int) -> list[Pr
     n, first = len(problems), (step - 1) * config.prompts_per_step
     epochs = range(first // n, (first + config.prompts_per_step - 1) // n + 1)
     orders = [random.Random(seed_for(config, "order", e)).sample(problems, n) for e in epochs]
-    start = first - epochs[0] * n
+    start = first % n
     return [p for order in orders for p in order][start : start + config.prompts_per_step]
 
 
