@@ -185,7 +185,7 @@ def check_config(config: Config) -> None:
         raise UserError("--keep-failed must be below --group-size, or nothing could be rescued")
     if config.updates_per_step > config.prompts_per_step:
         raise UserError("--updates-per-step is above --prompts-per-step: no problem for some")
-    if not re.fullmatch(r"cpu|cuda(:[0-9]+)?", config.device):
+    if not re.fullmatch(r"cpu|cuda(:[0-9]{1,2})?", config.device):
         raise UserError(f"--device {config.device}: use cpu, cuda or cuda:N")
     if config.cuda_graphs and config.device == "cpu":
         raise UserError("--cuda-graphs needs a GPU: leave it out, or say --no-cuda-graphs")
@@ -193,7 +193,8 @@ def check_config(config: Config) -> None:
         config.system_prompt.encode()
     except UnicodeEncodeError:
         raise UserError("--system-prompt holds bytes that are not UTF-8") from None
-    if config.device != "cpu" and not torch.cuda.is_available():
+    number = torch.device(config.device).index or 0
+    if config.device != "cpu" and number >= torch.cuda.device_count():
         raise UserError(f"--device {config.device}: not found here; use --device cpu")
 
 
@@ -407,7 +408,7 @@ def parse_problem(line: str, where: str) -> Problem:
         answer = extract_answer(solution)
     if isinstance(answer, list) and len(answer) == 1:
         answer = answer[0]
-    if type(answer) in (int, float) and math.isfinite(answer):
+    if type(answer) is int or (type(answer) is float and math.isfinite(answer)):
         answer = str(answer)
     if isinstance(answer, str) and "####" in answer:
         solution, answer = solution or answer, answer.rsplit("####", 1)[1]
@@ -417,8 +418,8 @@ def parse_problem(line: str, where: str) -> Problem:
         raise UserError(f"{where} has no answer (fields looked for: {', '.join(ANSWER_KEYS)})")
     # JSON can hold half of a surrogate pair, which no tokenizer takes; and families get printed.
     texts = [x.encode("utf-8", "replace").decode() for x in (problem, answer, solution)]
-    family = row.get("family") and "".join(c for c in str(row["family"]) if c.isprintable())[:20]
-    return Problem(texts[0].strip(), texts[1].strip(), texts[2] or None, family)
+    family = "".join(c for c in str(row.get("family") or "") if c.isprintable())[:20]
+    return Problem(texts[0].strip(), texts[1].strip(), texts[2] or None, family or None)
 
 
 # --------------------------------------------------------------------------------------------------
@@ -1586,7 +1587,7 @@ def provenance() -> dict:
 def samples_to_log(groups: list[Group], tokenizer, step: int, count: int) -> list[dict]:
     """A few rollouts for people to read: a wrong and a right one a group, rescued groups first."""
     rows = []
-    for group in sorted(groups, key=lambda g: (not g.rescued, g.passed in (0, len(g.rollouts)))):
+    for group in sorted(groups, key=lambda g: (not g.rescued, not any(g.advantages))):
         pairs = examples_of([group])
         firsts = [next((p for p in pairs if p.rollout.reward == reward), None) for reward in (0, 1)]
         for rollout, advantage in filter(None, firsts):

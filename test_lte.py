@@ -1042,14 +1042,17 @@ def test_problems_under_common_names(tmp_path):
         {"question": "b", "answer": "so 2 + 2\n#### 4"},
         {"prompt": "c", "final_answer": ["5"]},
         {"question": "d\ud800", "answer": 6},
-        {"problem": "e", "solution": r"First 1, so \boxed{7}."},
+        {"problem": "e", "solution": r"First 1, so \boxed{7}.", "family": 0},
+        {"problem": "f", "answer": 10**400, "solution": [r"\boxed{8}"]},
     ]
     path = tmp_path / "p.jsonl"
     path.write_text("\n\n".join(map(json.dumps, rows)) + "\n")
     problems = lte.load_problems(path)
     assert problems[0] == lte.Problem("a", "1", "s", "f")
     assert problems[1] == lte.Problem("b", "4", "so 2 + 2\n#### 4")
-    assert [p.answer for p in problems] == ["1", "4", "5", "6", "7"] and problems[3].problem == "d?"
+    assert [p.answer for p in problems[:5]] == ["1", "4", "5", "6", "7"]
+    assert problems[3].problem == "d?" and problems[4].family is None
+    assert problems[5] == lte.Problem("f", str(10**400))
 
 
 def test_choice_9_problems_are_drawn_by_epochs():
@@ -1431,6 +1434,8 @@ def broken_inputs(folder: Path) -> dict[str, tuple[list, str]]:
         "torn weights": (["--model", folder / "torn", "--data", SMALL / "train.jsonl"], "torn"),
         "temperature 0": ([*model, "--temperature", "0"], "--temperature"),
         "no run": (["--resume", folder / "nowhere"], "nowhere"),
+        "no such GPU": ([*model, "--device", "cuda:99"], "use --device cpu"),
+        "odd device": ([*model, "--device", "cuda:9999"], "use cpu, cuda or cuda:N"),
         "graphs on a CPU": ([*model, "--cuda-graphs", "--device", "cpu"], "needs a GPU"),
         "no such benchmark": ([*model, "--eval-data", "nosuch"], "aime24"),
         "broken bytes": ([*model, "--system-prompt", "\udcff"], "UTF-8"),
