@@ -1178,6 +1178,18 @@ def wait_for(process: subprocess.Popen, happened) -> None:
         time.sleep(0.005)
 
 
+def test_samples_for_people_begin_with_groups_that_teach(policy):
+    """A rescued one, one with right and wrong responses, then those without a gradient."""
+    rewards = {"all": [1.0] * 3, "none": [0.0] * 2, "some": [0.0, 1.0], "rescued": [0.0, 1.0]}
+    groups = []
+    for name, some in rewards.items():
+        groups.append(lte.Group(lte.Problem(name, "1"), [rollout(reward=r) for r in some]))
+        groups[-1].passed = 2 * (name == "all") + (name == "some")  # luffy's solution is the third
+    groups[-1].extra = [rollout(reward=1.0)]
+    rows = lte.samples_to_log(groups, policy.tokenizer, 1, 5)
+    assert [row["problem"] for row in rows] == ["rescued", "rescued", "some", "some", "all"]
+
+
 @pytest.fixture(scope="session")
 def undisturbed(tmp_path_factory) -> Path:
     out = tmp_path_factory.mktemp("runs") / "whole"
