@@ -645,7 +645,9 @@ class RowCacheLayer(CacheLayerMixin):
         return self.keys[:n, :, :used], self.values[:n, :, :used]  # [n, heads, used, head_dim]
 
     def move(self, source: Tensor, target: Tensor) -> None:
-        self.keys[target], self.values[target] = self.keys[source], self.values[source]
+        """Copy rows, as far as any row is used."""
+        for states in (self.keys, self.values):
+            states[target, :, : self.batch.used] = states[source, :, : self.batch.used]
 
     def get_mask_sizes(self, query_length: int) -> tuple[int, int]:
         return self.batch.present[1], 0
