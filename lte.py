@@ -245,15 +245,15 @@ def load_policy(
     the folder can run code. Raises UserError if it can't load.
     """
     trust = {"trust_remote_code": trust_remote_code}
-    weights = trust | {"dtype": torch.bfloat16 if pure_bf16 else torch.float32}
-    weights["use_safetensors"] = None if pickled_weights else True
+    options = trust | {"dtype": torch.bfloat16 if pure_bf16 else torch.float32}
+    options["use_safetensors"] = None if pickled_weights else True
     try:
         config = transformers.AutoConfig.from_pretrained(name, **trust)
         for part in (config, config.get_text_config()):
             for key, value in vars(part).items():
                 if "drop" in key and isinstance(value, float):
                     setattr(part, key, 0.0)
-        model = transformers.AutoModelForCausalLM.from_pretrained(name, config=config, **weights)
+        model = transformers.AutoModelForCausalLM.from_pretrained(name, config=config, **options)
         tokenizer = transformers.AutoTokenizer.from_pretrained(name, **trust)
     except Exception as error:  # noqa: BLE001  whatever transformers has to say, in one line
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
@@ -477,7 +477,7 @@ def cuda_graph(step: Callable[[], Tensor]) -> Callable[[], Tensor]:
 
 
 def wait_for_gpu(device: str) -> None:
-    """Until it has done what it was given: else its time is billed to whatever comes next."""
+    """Let it finish what it was given, which would else count as time of whatever comes next."""
     if device != "cpu":
         torch.cuda.synchronize(device)
 
@@ -799,10 +799,11 @@ class Sampler:
         batch, lengths = self.batch, self.lengths[self.batch.owner]
         self.tokens[batch.owner, lengths] = tokens
         self.logprobs[batch.owner, lengths] = logprobs
-        self.lengths[batch.owner] = lengths + 1
+        lengths += 1
+        self.lengths[batch.owner] = lengths
         batch.position += 1
         batch.used += 1
-        return lengths + 1
+        return lengths
 
     def retire(self, done: Tensor) -> None:
         """Rows that are done [n] leave, and rows from the end move into the gaps."""
@@ -1033,7 +1034,8 @@ def add_solution(policy: Policy, group: Group) -> None:
     tokenizer, solution = policy.tokenizer, group.problem.solution
     if solution is None or not is_correct(solution, group.problem.answer):
         return
-    eos = min(policy.eos_ids) if tokenizer.eos_token_id is None else tokenizer.eos_token_id
+    known = tokenizer.eos_token_id in policy.eos_ids
+    eos = tokenizer.eos_token_id if known else min(policy.eos_ids)
     encode = {"add_special_tokens": False, "split_special_tokens": True}
     ids = [*tokenizer(solution, **encode)["input_ids"], eos]
     prompt_ids, logprobs = group.rollouts[0].prompt_ids, [0.0] * len(ids)
@@ -1133,10 +1135,11 @@ def score(
     positions that predict a response token are projected to the vocabulary.
     """
     rollouts = [e.rollout for e in examples]
-    ids, lengths = right_pad([r.prompt_ids + r.response_ids for r in rollouts], model.device)
+    sequences = [r.prompt_ids + r.response_ids for r in rollouts]
+    ids, lengths = right_pad(sequences, model.device)  # [B, T], [B]
     first = torch.tensor([[len(r.prompt_ids) - 1] for r in rollouts], device=model.device)
     at = torch.arange(ids.shape[1], device=model.device)
-    predicts = (at >= first) & (at < lengths[:, None] - 1)  # [B, T]: position t predicts t + 1
+    predicts = (at >= first) & (at < lengths[:, None] - 1)  # [B, T]: t predicts token t + 1
     logits = model(input_ids=ids, use_cache=False, logits_to_keep=predicts).logits
     logits = temper(logits, temperature)  # [N, V]
     targets = ids[:, 1:][predicts[:, :-1]]  # [N]
@@ -1588,26 +1591,27 @@ def provenance() -> dict:
 
 def samples_to_log(groups: list[Group], tokenizer, step: int, count: int) -> list[dict]:
     """A few rollouts for people to read: a wrong and a right one a group, rescued groups first."""
-    rows = []
+    chosen = []
     for group in sorted(groups, key=lambda g: (not g.rescued, not any(g.advantages))):
-        pairs = examples_of([group])
-        firsts = [next((p for p in pairs if p.rollout.reward == reward), None) for reward in (0, 1)]
-        for rollout, advantage in filter(None, firsts):
-            row = {
-                "step": step,
-                "problem": group.problem.problem,
-                "reference": group.problem.answer,
-                "prompt": tokenizer.decode(rollout.prompt_ids),
-                "hint": group.hint.text if rollout.hint else None,
-                "response": rollout.text,
-                "answer": rollout.answer,
-                "reward": rollout.reward,
-                "truncated": rollout.truncated,
-                "off_policy": rollout.off_policy,
-                "advantage": advantage,
-            }
-            rows.append(row)
-    return rows[:count]
+        examples = examples_of([group])
+        for reward in (0, 1):
+            chosen += [(group, *e) for e in examples if e.rollout.reward == reward][:1]
+    return [
+        {
+            "step": step,
+            "problem": group.problem.problem,
+            "reference": group.problem.answer,
+            "prompt": tokenizer.decode(rollout.prompt_ids),
+            "hint": group.hint.text if rollout.hint else None,
+            "response": rollout.text,
+            "answer": rollout.answer,
+            "reward": rollout.reward,
+            "truncated": rollout.truncated,
+            "off_policy": rollout.off_policy,
+            "advantage": advantage,
+        }
+        for group, rollout, advantage in chosen[:count]
+    ]
 
 
 # --------------------------------------------------------------------------------------------------
@@ -1714,7 +1718,7 @@ def learn(run: Run, problems: list[Problem], held_out: list[Problem], interrupt:
                 unstable = 0
             if unstable == 3:
                 run.save()
-                raise UserError("no finite gradient in three steps: start anew, with less --lr")
+                raise UserError("no finite gradient 3 steps in a row: start anew, with less --lr")
     if held_out:
         validate_once(run, held_out)
 
@@ -1760,6 +1764,8 @@ def report(run: Run, final: Path) -> None:
     if validations:
         print("\n" + before_after_table(validations[0], validations[-1]))
     metrics = run.rows("metrics.jsonl")
+    if not metrics:  # someone deleted the log of a run that had ended
+        return
     hints = {kind: sum(row["hints"][kind] for row in metrics) for kind in metrics[0]["hints"]}
     given = ", ".join(f"{kind} {n}" for kind, n in hints.items())
     print(f"\n{len(metrics)} steps, {run.rollouts} rollouts; groups with a hint: {given}")

@@ -858,6 +858,7 @@ class NewTensors(TorchDispatchMode):
 
 
 def move(model) -> None:
+    """To the other device."""
     for module in model.modules():
         for name, weight in module.named_parameters(recurse=False):
             module._parameters[name] = torch.nn.Parameter(OnDevice(weight.data))
