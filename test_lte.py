@@ -1566,6 +1566,9 @@ rule 7 mixed numbers
 rule 8 equations
 5 == x = 5 ; 5 = x ; P(A) = 5 ; f(x)=5 ; AB = 5 ; m_{\max} = 5 != x^2 = 5 ; 2x = 5
 r = 3 == 3 ; r=3 != r^2 = 3 ; r^2 = 9 ; 9
+33 == m+n = 33 ; m \cdot n = 33 ; \frac{m}{n} = 33 ; a+b+c = 11 + 22 = 33 ; m\angle ABC = 33^\circ
+33 != x + y = 33 ; xy = 33 ; 2m + n = 33 ; m + 1 = 33 ; m^2 = 33 ; |x| = 33 ; \log_2 x = 33 ; 2^n = 33
+3, 4 == p = 3, q = 4 ; x_1 = 3, x_2 = 4 != p = 3, q = 5 ; p = 3
 x = 5 == 5 ; 5 = x != y = 5 ; x = 6
 y = 2x + 3 == 2x - y + 3 = 0 ; y - 2x = 3 ; 2y = 4x + 6 != y = 3x + 2 ; x = 2y + 3
 x^2 + y^2 = 25 == 25 = x^2 + y^2 ; x^2 + y^2 - 25 = 0 != x^2 + y^2 = 5 ; 25
@@ -1590,19 +1593,24 @@ rule 10 radicals, pi, i
 rule 11 formulas
 2k+2 == 2(k+1) ; 2 + 2k != 2K+2 ; 2k+1
 \frac{1}{2n+2} == \frac{1}{2(n+1)} != \frac{1}{2n}+2
+\frac{\sqrt{4x+4}}{x+1} == \frac{2}{\sqrt{x+1}} ; 2(x+1)^{-1/2} != \frac{4}{\sqrt{x+1}} ; 2\sqrt{x+1}
+(x+1)^{20} == (1+x)^{20} != (x+1)^{21} ; x^{20}+1
+\omega^2 t + \theta == ω²t + θ ; t omega^2 + theta != \omega t^2 + \theta
 p - q == -(q-p) ; -q+p != q-p ; P-q
 2^{n+1} == 2 \cdot 2^n != 2^n + 1 ; 2n+1
 c x^{-2}-\frac{\cos(2x)}{2x^2} == \frac{2c - \cos 2x}{2x^2} != c - \cos 2x
 \frac{e^{at}-e^{-at}}{2a} == \frac{1}{2a}(\exp(at) - \exp(-at)) != \frac{e^{at}}{a}
 I(0) e^{-\frac{t}{RC}} == I(0)e^{-t/(RC)} != 0 ; I(0)
-\binom{2n}{n} == {2n \choose n} != \binom{n}{2n}
+n2^{n-1} == n \cdot 2^{n-1} ; \frac{n 2^n}{2} != n^{n-1} ; 2n
+\frac{10}{21} == {{10}\over{21}} ; {10 \over 21} != {{21}\over{10}}
+\binom{2n}{n} == {2n \choose n} ; {{2n}\choose{n}} != \binom{n}{2n}
 rule 12 matrices, bases, ratios, text
 \begin{pmatrix}1&2\\3&4\end{pmatrix} == \left[\begin{array}{cc}1&2\\3&\frac82\end{array}\right]
 \begin{pmatrix}1&2\\3&4\end{pmatrix} != \begin{pmatrix} 1 & 3 \\ 2 & 4 \end{pmatrix}
-\begin{pmatrix}1&2\\3&4\end{pmatrix} != 1,2,3,4
+\begin{pmatrix}1&2\\3&4\end{pmatrix} == A = \begin{bmatrix}1 & 2 \\[4pt] 3 & 4\end{bmatrix} != 1,2,3,4
 12_8 == 12_{8} ; (12)_8 ; 12 base 8 != 12 ; 12_9 ; 10
 1:2 == 1 : 2 ; 2:4 != 2:1 ; 1,2
-\text{Evelyn} == Evelyn ; evelyn != Navin ; Evelyn or Navin
+\text{Evelyn} == Evelyn ; evelyn ; EVELYN != Navin ; Evelyn or Navin
 east == East != seat ; west
 \text{(C)} == C ; (C) ; C. ; \textbf{(C)} ; (C) 12 != D ; A or C ; (C) or (D)
 \text{(C)} != (A), (B), (C), (D), (E) ; ABCDE
@@ -1637,6 +1645,7 @@ def test_rule_of_judgement(answer, gold, verdict):
         (r"First \boxed{3}, and therefore the sum is \boxed{\frac{1}{2}}.", r"\frac{1}{2}"),
         (r"\boxed{3} or \boxed{5}", "3, 5"),  # side by side: a hedge
         (r"$\boxed{1}$ $\boxed{2}$, $\boxed{3}$", "1, 2, 3"),
+        (r"either $\boxed{16}$ or else $\boxed{18}$", "16, 18"),
         (r"\[\boxed{5}\] \boxed{5}", "5"),
         (r"The answer is 5, that is \boxed{5", None),  # it breaks off
         ("The final answer is $5$. I hope it is correct.", "$5$"),
@@ -1650,10 +1659,17 @@ def test_rule_of_judgement(answer, gold, verdict):
         ("The answer is 5 because 2 + 3 = 5.", "5"),
         ("The answer is not 5.", None),
         ("The answer isn't 5, it is 7.", "7"),
+        ("It would be wrong to say that the answer is 100.", None),
+        ("I don't think the answer is 18.", None),
         ("The answer is", None),
         ("She sold 48 + 24 = 72 clips, so it costs $1,234.50.", "1,234.50"),
         ("Hence $x = 2\\sqrt{3}$.", r"x = 2\sqrt{3}"),
         ("12 * 3 = 36, and 36 +", None),
+        ("It is 7 in all", "7"),
+        ("We get 7. Next we count the people who can be", None),  # it breaks off
+        (r"So $BC^2 = 97 - 4 \cdot \cos", None),
+        ("It could be any of 14, 15, 16.", "14, 15, 16"),  # a hedge
+        ("Hence $x = 3$ or $x = 5$.", "x = 3 or x = 5"),
         ("I don't know.", None),
         ("3 or 5", "3 or 5"),
         (r"<think>\boxed{3}</think> The answer is 5.", "5"),
@@ -1777,6 +1793,7 @@ def test_symmetric_reflexive_and_never_raises():
 HOSTILE = [
     *[
         "1e999999999",
+        "5" + "e" * 50,
         "9^{9^{9^9}}",
         "0/0",
         "1/0",
@@ -1836,9 +1853,11 @@ def test_hostile_answers_are_wrong_and_fast(text):
         "7",
         "\n",
         "####",
+        "Answer: ",
         "<answer>",
         "</think>",
         "$",
+        r"\\(A) ",
     ],
 )
 def test_ten_megabytes(unit):

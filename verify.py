@@ -66,19 +66,21 @@ for _ in range(20):
 _BOX = rf"\\boxed\s*\{{({_BRACES})\}}"
 _BESIDE = (  # what may stand between two boxes that are offered at once
     r"(?:[\s,;.$&/|()*~]|\\[()\[\],;:! ]|\\q?quad|\\text\s*\{\s*(?:and|or),?\s*\}|[A-Za-z]\s*="
-    r"|\b(?:and|or|also|either|maybe|perhaps|possibly|alternatively)\b){0,80}"
+    r"|\b(?:and|or|else|also|either|maybe|perhaps|possibly|alternatively)\b){0,80}"
 )
 _BOXES = re.compile(f"{_BOX}(?:{_BESIDE}{_BOX})*", re.DOTALL)
 _PHRASE = re.compile(
     r"(?:<answer>|####|\b(?:answer|ans)(?:\s+(?:to|of|for)\s[^.\n]{0,60}?)?\s*"
     r"(?:\b(?:is|are|was|(?:would|will|must|should) be|equals)\b|[:=]))"
     r"(?:[\s:=]|\b(?:therefore|thus|simply|just|exactly|equal to|given by)\b)*+"
-    r"(?!(?:not|never)\b|#|(?-i:[A-Z])[^\n:]{0,40}:[^\n]{0,80}\n)",  # 'is not 5', '#### Step 2:'
+    r"(?!#|(?-i:[A-Z])[^\n:]{0,40}:[^\n]{0,80}\n)",  # '#### Step 2: add'
     re.IGNORECASE,
 )
 _DISPLAY = re.compile(r"(?:\$\$|\\\[)(.+?)(?:\$\$|\\\])", re.DOTALL)
 _CLAUSE_END = re.compile(r"\n|</|\.(?=\$*(?:\s|$))|,?\s(?:because|since|as|which|so|of)\s")
-_NEGATION = re.compile(r"(?:\b(?:not|never|cannot)\b|n't)[^.,;\n]{0,30}?[0-9][0-9.,/]*")
+_NEGATED = re.compile(
+    r"(?:\b(?:is\s+)?(?:not|never|cannot|wrong|incorrect)\b|\b\w+n't\b)[^.,;:\n]{0,40}?[0-9][0-9.,/]*"
+)
 _NUMBER = r"(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]+)?(?:/[0-9]+)?%?|\.[0-9]+"
 _VALUE = (
     r"(?:\$[^$]+\$|\\\((?:[^\\]|\\[^()]){0,600}+\\\)"  # a formula, a fraction or a number
@@ -116,6 +118,7 @@ def _boxed(text: str) -> str | None:
 
 def _stated(tail: str) -> str | None:
     """The answer of a response without a box (rule 3)."""
+    tail = _NEGATED.sub(" ", tail).strip()
     if phrases := list(_PHRASE.finditer(tail)):
         rest = tail[phrases[-1].end() :].strip()
         if phrases[-1][0].startswith("<"):
@@ -125,7 +128,6 @@ def _stated(tail: str) -> str | None:
         return rest.strip("*_` \t\n") or None
     if len(tail) <= MAX_CHARS and '"' not in (text := _normalise(tail)) and _parse(text):
         return tail  # the response is nothing but an answer: it holds no words
-    tail = _NEGATION.sub(" ", tail).strip()
     found = list(_LAST.finditer(tail))
     if not found or not _END.fullmatch(tail, found[-1].end()):
         return None
@@ -151,17 +153,18 @@ _WORDS = _table(
     "h hour hr  s sec second  min minute  in inch inche  ft foot feet  lb pound  m meter  g gram  "
     "cm centimeter  mm millimeter  km kilometer  kg kilogram  USD dollar usd  € euro  ° degree  "
     "% percent  *12 dozen  *10^{2} hundred  *10^{3} thousand  *10^{6} million  *10^{9} billion  "
-    ", or and  π pi  θ theta  α alpha  β beta  ω omega  no no  so so")
+    ", or and  π pi  θ theta  α alpha  β beta  ω omega  no no  so so  of of")
 _FUNCTION = "(?:arc)?(?:sin|cos|tan)h?|cot|sec|csc|ln|log"
 # A single letter is a unit only in \text{} or at the end after a space: '6 m', but not '6m'.
 _UNIT = r"(?:[cmkd]m|[km]?g|m[lL]|yd|mi|in|ft|lb|oz|[kM]?Hz|mph|k?J|min|[mgshLNWVAKCF])(?![A-Za-z])"
 _WORD = re.compile(  # but neither factors in a row nor what changes the number before it
     r"(?!(?:abcd?e?|def|uvw|more|less|least|most|not|than|half|thirds?|quarters?|fifths?|tenths?"
     r"|squared|cubed|times|plus|minus|over|under|about|factorial|only|m[ai][xn]imum|below|above|mod"
-    r"|wrong|digits?|root)$)(?=.*[aeiouAEIOU\u0080-\uffff])(?:[^\W\d_][^\W\d_A-Z]{2,}|[A-Z]{4,})")
+    r"|wrong|digits?|root)$)(?=.*[aeiouAEIOU\u0080-\uffff])(?!.*(.)\1\1)(?:[^\W\d_][^\W\d_A-Z]{2,}|[A-Z]{4,})")
 _UNITS = re.compile(  # what may be left out beside a number (rule 4)
     r'(?<=[0-9.)}\]⌝π])(?:[/*]?"[^"]+"(?:\^\{?-?[0-9]\}?)?)+|"(?:USD|€|£)"\*')
 _SUPERSCRIPTS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
+_NESTED = r"(?:[^{}]|\{[^{}]*\})*"
 _MATRIX = r"\{(?:[pbB]?(?:small)?matrix|array)\}(?:\{[lcr|]*\})?"
 _REWRITES = [(re.compile(pattern), to) for pattern, to in (
     ("[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda m: f"^{{{m[0].translate(_SUPERSCRIPTS)}}}"),
@@ -175,7 +178,8 @@ _REWRITES = [(re.compile(pattern), to) for pattern, to in (
       r"|math(?:bf|it)|overline(?=\{[A-Z]+\})|boxed)(?![a-zA-Z])"), ""),
     (r"\\(?:text(?:bf|it|rm)?|[mh]box|mathrm|operatorname)\s*\{([^{}]*)\}",
      lambda m: re.sub(r"(?<![\w(])([A-Za-z])(?![\w)])", r'"\1"', f" {m[1]} ")),
-    (r"^\s+|\s*(?<!\.)\.?\s*$", ""), (r"\{([^{}]*)(\\over|\\choose)\b([^{}]*)\}", r"\2{\1}{\3}"),
+    (r"^\s+|\s*(?<!\.)\.?\s*$", ""),
+    (rf"\{{({_NESTED})(\\over|\\choose)\b({_NESTED})\}}", r"\2{\1}{\3}"),
     (r"\\[a-zA-Z]+|[^\x00-\x7f√]", lambda m: _SPELLINGS.get(m[0], m[0])),
     (r"√\s*([0-9.]+)", r"\\sqrt{\1}"), ("√", r"\\sqrt "), ("<=", "≤"), (">=", "≥"), (r"\*\*", "^"),
     # units, choices, bases
@@ -385,8 +389,8 @@ def _expression(t: list[str], binding: int = 0) -> Form:
         left = _primary(t)
     while t[-1] not in _CLOSERS and (level := _BINDING.get(t[-1], 4)) > binding:
         sign = t.pop() if t[-1] in _BINDING else ""
-        if not sign and t[-1].startswith(_DIGITS):
-            raise Unreadable  # rule 7: a number right behind something is no factor
+        if not sign and t[-1].startswith(_DIGITS) and (t[-2] != "^" or _rational(left)):
+            raise Unreadable  # rule 7: a number behind something is no factor, but n2^n is n * 2^n
         if sign == "!":
             left = _apply(sign, left)
         elif level > 2:
@@ -396,18 +400,13 @@ def _expression(t: list[str], binding: int = 0) -> Form:
             while _BINDING.get(t[-1]) == level and len(members) < MAX_TERMS:
                 signs += t.pop()
                 members.append(_expression(t, level))
-            left = _relation(members, signs) if level == 2 else _list(members)
+            left = _relation(members, signs) if level == 2 else _set(members)
     return left
 
 
-def _list(items: list[Form]) -> Form:
-    """Rule 9: 'x = 1 or x = 2' and 'x = 1, 2' are x and a set."""
-    names = [item.items[0] for item in items if item.kind == "="]
-    named = items[0].kind == "=" and all(_same(name, names[0]) for name in names)
-    if named:
-        items = [item.items[1] if item.kind == "=" else item for item in items]
-    members = tuple(x for i in items for x in (i.items if i.kind == "{}" else [i]))
-    return Form("=", (names[0], Form("{}", members))) if named else Form("{}", members)
+def _set(forms: list[Form]) -> Form:
+    """The members, and those of sets among them (rule 9)."""
+    return Form("{}", tuple(x for f in forms for x in (f.items if f.kind == "{}" else [f])))
 
 
 def _relation(members: list[Form], signs: str) -> Form:
