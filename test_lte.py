@@ -1541,7 +1541,7 @@ rule 1 exact values
 033 == 33 ; 33.0 != 3 ; 303
 rule 2 hedges
 5 == 2 + 3 = 5 != 3 or 5 ; 5, 6 ; \{5\} ; \{5,6\} ; x > 5 ; x \ge 5 ; [5,5]
-5 != \pm 5 ; 3 = 5 ; x = 3 = 5 ; 5 \text{ or } 6 ; between 4 and 5 ; 5 to 6
+5 != \pm 5 ; 3 = 5 ; x = 3 = 5 ; 5 ≈ 6 ; 5 ≈ 6, 7 ; 5 \text{ or } 6 ; between 4 and 5 ; 5 to 6
 5 != not 5 ; at least 5 ; 5 or more ; 5 more ; 5 \pm 1 ; x \ne 5 ; (5, 6)
 rule 4 units
 5 == 5 cm ; 5\text{ cm}^2 ; 5\,\mathrm{m/s} ; 5 apples ; \$5 ; $5 ; 5 m != cm
@@ -1550,6 +1550,9 @@ rule 4 units
 \$18.90 == 18.9 ; $18.90 != 18.9 cents ; 189
 15\mbox{ cm}^2 == 15 ; 15 square centimeters != 225 ; 15 m^2
 6m == 6 m != 6 ; m
+5 != 5 halves ; 5 hundredths ; 5 trillion ; 5 doubled ; 5 km - 3 km ; 5"+3" ; 5\mathrm{i} ; 5\text{x}
+\pi h r^2 == \pi hr^2 ; \pi r^2 h != \pi ; \pi cm
+20^\circ C == 20 ; 20°C != 20°F ; 20 cm
 3000000 == 3 million != 3
 rule 5 thousands
 1234 == 1,234 ; 1{,}234 ; 1,\!234 ; 1\!,\!234 != 1, 234 ; 12,34
@@ -1567,6 +1570,8 @@ rule 8 equations
 5 == x = 5 ; 5 = x ; P(A) = 5 ; f(x)=5 ; AB = 5 ; m_{\max} = 5 != x^2 = 5 ; 2x = 5
 r = 3 == 3 ; r=3 != r^2 = 3 ; r^2 = 9 ; 9
 33 == m+n = 33 ; m \cdot n = 33 ; \frac{m}{n} = 33 ; a+b+c = 11 + 22 = 33 ; m\angle ABC = 33^\circ
+33 != not a = 33 ; half the radius = 33 ; n squared = 33 ; n \not= 33
+4 == \phi(10) = 4 ; \gcd(8, 12) = 4 ; T_\infty = 4 ; ∠ABC = 4^\circ ; P(A|B) = 4 != \sin(x) = 4
 33 != x + y = 33 ; xy = 33 ; 2m + n = 33 ; m + 1 = 33 ; m^2 = 33 ; |x| = 33 ; \log_2 x = 33 ; 2^n = 33
 3, 4 == p = 3, q = 4 ; x_1 = 3, x_2 = 4 != p = 3, q = 5 ; p = 3
 x = 5 == 5 ; 5 = x != y = 5 ; x = 6
@@ -1581,13 +1586,23 @@ rule 9 tuples, sets, intervals
 (3,4] == 3 < x \le 4 ; x \in (3,4] ; 4 \ge x > 3 != (3,4) ; [3,4] ; [3,4) ; (4,3]
 (2,\infty) == x > 2 ; 2 < x != [2,\infty) ; x < 2 ; (-\infty,2) ; 2
 (-\infty,2) \cup (3,\infty) == (3,\infty)\cup(-\infty,2) ; x<2 or x>3 != (2,3) ; x<2
-(2,3) == 2 < x < 3 != x > 2 or x < 3 ; x > 2 and x < 4 ; [2,3]
+(2,\infty) == \{x \mid x > 2\} ; \{x \in \mathbb{R} : 2 < x\} != \{x \mid x < 2\} ; \{2\}
+(-\infty,\infty) == \mathbb{R} ; x \in \mathbb R != \mathbb{Q}
+\{\{1,2\},\{3\}\} == \{\{3\},\{2,1\}\} != \{1,2,3\} ; \{\{1\},\{2,3\}\}
+\{1\pm\sqrt5,-2\} == {-2, 1+√5, 1-√5} ; (-2),\{1\pm\sqrt5\} != \{1\pm\sqrt5\}
+(1,2),(-1,-2) != (\pm1,\mp2)
+(2,3) == 2 < x < 3 != 2 > x < 3 ; x > 2 or x < 3 ; x > 2 and x < 4 ; [2,3]
 rule 10 radicals, pi, i
 2\sqrt{3} == \sqrt{12} ; 2√3 ; 2*sqrt(3) ; \frac{6}{\sqrt3} != 3\sqrt2 ; 3.4641016
 \frac{1}{\sqrt{3}} == \frac{\sqrt{3}}{3} ; \sqrt{1/3} ; 3^{-1/2} != \sqrt3 ; 0.577
 \frac{3+\sqrt5}{2} == \frac32+\frac{\sqrt5}{2} ; \frac{2}{3-\sqrt5} != \frac{3-\sqrt5}{2}
 5\sqrt[3]{4} == \sqrt[3]{500} ; 5 * 2^{2/3} != 10
 -\frac{\pi}{6} == -\pi/6 ; -\frac16\pi != \frac{\pi}{6} ; -30^\circ
+-1 == i^2 ; i \cdot \frac{1}{i} \cdot i^2 \cdot i^4 ; (\sqrt{-1})^2 ; i^6 != i^4 ; 1 ; i
+-4 == (2i)^2 ; \frac{4i}{i^3} \cdot i^0 != 4 ; 4i
+\frac{1}{2i} == -\frac{i}{2} ; \frac{-1}{2}\mathrm{i} != \frac12 ; \frac{i}{2}
+\sqrt{1009} == \sqrt{4036}/2 ; \frac{1009}{\sqrt{1009}} != \sqrt{1013}
+2\pi == 2\pi \approx 6.28 ; 2π ≈ 6.283 != 2\pi \approx 6.28, 3 ; 6.28
 6 + 9i == 9i + 6 ; 3(2+3i) != 6 - 9i ; 9 + 6i ; 15i
 1+\sqrt{3}i == 1+\sqrt{-3} != 1-\sqrt3 i
 rule 11 formulas
@@ -1608,13 +1623,18 @@ rule 12 matrices, bases, ratios, text
 \begin{pmatrix}1&2\\3&4\end{pmatrix} == \left[\begin{array}{cc}1&2\\3&\frac82\end{array}\right]
 \begin{pmatrix}1&2\\3&4\end{pmatrix} != \begin{pmatrix} 1 & 3 \\ 2 & 4 \end{pmatrix}
 \begin{pmatrix}1&2\\3&4\end{pmatrix} == A = \begin{bmatrix}1 & 2 \\[4pt] 3 & 4\end{bmatrix} != 1,2,3,4
+1A_{16} != A_{16} ; 1A ; 26
 12_8 == 12_{8} ; (12)_8 ; 12 base 8 != 12 ; 12_9 ; 10
-1:2 == 1 : 2 ; 2:4 != 2:1 ; 1,2
+1:2 == 1 : 2 != 2:1 ; 1,2
 \text{Evelyn} == Evelyn ; evelyn ; EVELYN != Navin ; Evelyn or Navin
 east == East != seat ; west
+A beats B != B beats A
+no solution == No solutions ; \text{no solution} != no ; solution
+\text{(C)} == C. 12 ; (C) 12 ; C) 12 ; option C ; choice (C) != C. 12 or D ; A. 12
 \text{(C)} == C ; (C) ; C. ; \textbf{(C)} ; (C) 12 != D ; A or C ; (C) or (D)
 \text{(C)} != (A), (B), (C), (D), (E) ; ABCDE
 rule 13 anything else
+3!! != 720 ; 6
 t(0,4] == t(0,4] ; $t(0,4]$ != (0,4]
 np.arcsin(10/13) == np.arcsin(10/13). != arcsin(10/13)
 0/0 == 0/0 != 0 ; 1 ; 1/0
@@ -1666,6 +1686,9 @@ def test_rule_of_judgement(answer, gold, verdict):
         ("Hence $x = 2\\sqrt{3}$.", r"x = 2\sqrt{3}"),
         ("12 * 3 = 36, and 36 +", None),
         ("It is 7 in all", "7"),
+        ("The area is 5 cm^2.", "5"),
+        ("The correct option is **C**.", "C"),
+        ("The answer is 5 (since 2x = 10).", "5"),
         ("We get 7. Next we count the people who can be", None),  # it breaks off
         (r"So $BC^2 = 97 - 4 \cdot \cos", None),
         ("It could be any of 14, 15, 16.", "14, 15, 16"),  # a hedge
@@ -1816,6 +1839,8 @@ HOSTILE = [
     *[
         "10^{400}" * 70,
         "+".join(f"1/({n}+x)" for n in range(60)),
+        "±" * 5 + "(" + "+".join(f"1/(x+{n})" for n in range(40)) + r")+5\text{ cm}",
+        "a" + r"\," * 295 + "b",
         r"\sqrt{" * 90 + "2" + "}" * 90,
         "1," * 250,
     ],

@@ -70,16 +70,16 @@ _BESIDE = (  # what may stand between two boxes that are offered at once
 )
 _BOXES = re.compile(f"{_BOX}(?:{_BESIDE}{_BOX})*", re.DOTALL)
 _PHRASE = re.compile(
-    r"(?:<answer>|####|\b(?:answer|ans)(?:\s+(?:to|of|for)\s[^.\n]{0,60}?)?\s*"
-    r"(?:\b(?:is|are|was|(?:would|will|must|should) be|equals)\b|[:=]))"
+    r"(?:<answer>|####|\b(?:answer|ans|correct (?:option|choice))(?:\s(?:to|of|for) [^.\n]{0,60}?)?"
+    r"\s*(?:\b(?:is|are|was|(?:would|will|must|should) be|equals)\b|[:=]))"
     r"(?:[\s:=]|\b(?:therefore|thus|simply|just|exactly|equal to|given by)\b)*+"
     r"(?!#|(?-i:[A-Z])[^\n:]{0,40}:[^\n]{0,80}\n)",  # '#### Step 2: add'
     re.IGNORECASE,
 )
 _DISPLAY = re.compile(r"(?:\$\$|\\\[)(.+?)(?:\$\$|\\\])", re.DOTALL)
-_CLAUSE_END = re.compile(r"\n|</|\.(?=\$*(?:\s|$))|,?\s(?:because|since|as|which|so|of)\s")
+_CLAUSE_END = re.compile(r"\n|</|\.(?=\$*(?:\s|$))|,?\s\(?(?:because|since|as|which|so|of)\s")
 _NEGATED = re.compile(
-    r"(?:\b(?:is\s+)?(?:not|never|cannot|wrong|incorrect)\b|\b\w+n't\b)[^.,;:\n]{0,40}?[0-9][0-9.,/]*"
+    r"\b(?:(?:is\s+)?(?:not|never|cannot|wrong)|\w+n't)\b[^.,;:\n]{0,40}?[0-9][0-9.,/]*"
 )
 _NUMBER = r"(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]+)?(?:/[0-9]+)?%?|\.[0-9]+"
 _VALUE = (
@@ -101,9 +101,10 @@ def extract_answer(response: str) -> str | None:
     thinking, closed, final = response.rpartition("</think>")
     if not closed and "<think>" in response:
         thinking, final = response, ""
-    if "\\boxed" in final or not final.strip():
-        return _boxed(final if final.strip() else thinking)
-    return _stated(re.sub(r"(?<![\w)])\*\*|\*\*(?![\w(])", "", final.strip()[-MAX_TAIL:]).strip())
+    final = final.strip()
+    if "\\boxed" in final or not final:
+        return _boxed(final or thinking)
+    return _stated(re.sub(r"(?<![\w)])\*\*|\*\*(?![\w(])", "", final[-MAX_TAIL:]).strip())
 
 
 def _boxed(text: str) -> str | None:
@@ -118,6 +119,8 @@ def _boxed(text: str) -> str | None:
 
 def _stated(tail: str) -> str | None:
     """The answer of a response without a box (rule 3)."""
+    if len(tail) <= MAX_CHARS and '"' not in (text := _normalise(tail)) and _parse(text):
+        return tail  # the response is nothing but an answer: it holds no words
     tail = _NEGATED.sub(" ", tail).strip()
     if phrases := list(_PHRASE.finditer(tail)):
         rest = tail[phrases[-1].end() :].strip()
@@ -126,8 +129,7 @@ def _stated(tail: str) -> str | None:
         display = _DISPLAY.match(rest)
         rest = display[1] if display else _CLAUSE_END.split(rest, maxsplit=1)[0]
         return rest.strip("*_` \t\n") or None
-    if len(tail) <= MAX_CHARS and '"' not in (text := _normalise(tail)) and _parse(text):
-        return tail  # the response is nothing but an answer: it holds no words
+    tail = re.sub(r"(?<=[a-z]{2})\^\{?[0-9]\}?", "", tail)  # the 2 of cm^2 is no answer
     found = list(_LAST.finditer(tail))
     if not found or not _END.fullmatch(tail, found[-1].end()):
         return None
@@ -142,53 +144,55 @@ def _table(rows: str) -> dict[str, str]:
 
 
 # fmt: off
-_SPELLINGS = _table(  # of commands and characters
-    r"* \cdot \times × · ⋅  / \div ÷  - − –  ± \pm \mp  = \in ∈  < \lt  > \gt  ≈ \approx  "
-    r"≤ \le \leq \leqslant ⩽  ≥ \ge \geq \geqslant ⩾  ≠ \ne \neq  ∞ \infty  , \land \lor \cup ∪  "
+_SPELLINGS = _table(  # of commands, characters and words
+    r"* \cdot \times × · ⋅  / \div ÷  - − –  ± \pm  = \in ∈  < \lt  > \gt  ≈ \approx  : \colon  "
+    r"≤ \le \leq \leqslant ⩽  ≥ \ge \geq \geqslant ⩾  ≠ \ne \neq  , \land \lor \cup ∪ or and  "
     r"| \lvert \rvert \vert  ⌊ \lfloor  ⌋ \rfloor  ⌈ \lceil  ⌉ \rceil  ( \langle  ) \rangle  "
     r"\{\} \emptyset \varnothing ∅  \frac \dfrac \tfrac \cfrac \over  \binom \dbinom \choose  "
-    r"π \pi  θ \theta  α \alpha  β \beta  γ \gamma  δ \delta  λ \lambda  μ \mu  ω \omega  "
-    r"""° \degree \circ  : \colon  ' ′ ’  \frac12 ½  \frac14 ¼  \frac34 ¾  "€" €  "£" £""")
+    r"π \pi pi  θ \theta theta  α \alpha alpha  β \beta beta  γ \gamma  δ \delta  λ \lambda  "
+    r"μ \mu  ω \omega omega  ∞ \infty infinity  \angle ∠  ° \degree \circ  ' ′ ’  ? \mp \not \neg  "
+    r"\frac12 ½  \frac14 ¼  \frac34 ¾  *12 dozen  *10^{2} hundred  *10^{3} thousand  "
+    r"""*10^{6} million  *10^{9} billion  "€" €  "£" £""")
 _WORDS = _table(
-    "h hour hr  s sec second  min minute  in inch inche  ft foot feet  lb pound  m meter  g gram  "
-    "cm centimeter  mm millimeter  km kilometer  kg kilogram  USD dollar usd  € euro  ° degree  "
-    "% percent  *12 dozen  *10^{2} hundred  *10^{3} thousand  *10^{6} million  *10^{9} billion  "
-    ", or and  π pi  θ theta  α alpha  β beta  ω omega  no no  so so  of of")
+    "h hour  s sec second  min minute  in inch inche  ft foot feet  lb pound  m meter  g gram  "
+    "cm cm centimeter  mm mm millimeter  km km kilometer  kg kg kilogram  USD usd dollar  € euro  "
+    "° degree  % percent  mph mph  of of")
 _FUNCTION = "(?:arc)?(?:sin|cos|tan)h?|cot|sec|csc|ln|log"
-# A single letter is a unit only in \text{} or at the end after a space: '6 m', but not '6m'.
-_UNIT = r"(?:[cmkd]m|[km]?g|m[lL]|yd|mi|in|ft|lb|oz|[kM]?Hz|mph|k?J|min|[mgshLNWVAKCF])(?![A-Za-z])"
-_WORD = re.compile(  # but neither factors in a row nor what changes the number before it
-    r"(?!(?:abcd?e?|def|uvw|more|less|least|most|not|than|half|thirds?|quarters?|fifths?|tenths?"
-    r"|squared|cubed|times|plus|minus|over|under|about|factorial|only|m[ai][xn]imum|below|above|mod"
-    r"|wrong|digits?|root)$)(?=.*[aeiouAEIOU\u0080-\uffff])(?!.*(.)\1\1)(?:[^\W\d_][^\W\d_A-Z]{2,}|[A-Z]{4,})")
+_UNIT = r"(?:[cmkd]m|[km]?g|m[lL]|yd|mi|in|ft|lb|oz|[kM]?Hz|k?J|min|hr|[mgshLNWVAKCF])(?![A-Za-z])"
+_CHANGES = (  # words that change the number or name beside them: unreadable
+    r"(?:more|less|least|most|fewer|not?|never|so|if|to|is|twice|doubled?|hal[fv]e?|times|plus"
+    r"|minus|[a-z]*(?:squared|cubed)|negative|inverse|reciprocal|over|under|about|factorial|only"
+    r"|wrong|m[ai][xn]imum|below|above|mod(?:ulo)?|digit|root|third|quarter|(?:tr|quadr)illion"
+    r"|(?:four|fif|six|seven|eigh|nin|ten|twelf|[a-z]+(?:teen|tie|dred|sand|lion))th)s?")
+_WORD = (  # but not factors in a row
+    r"(?!(?:abcd?e?|def|uvw)$)(?=.*[aeiouAEIOU\u0080-\uffff])(?!.*(.)\1\1)"
+    r"(?:[^\W\d_][^\W\d_A-Z]{2,}|[A-Z]{4,})")
 _UNITS = re.compile(  # what may be left out beside a number (rule 4)
-    r'(?<=[0-9.)}\]⌝π])(?:[/*]?"[^"]+"(?:\^\{?-?[0-9]\}?)?)+|"(?:USD|€|£)"\*')
+    r'(?<=[0-9.)}\]⌝π])(?:[/*]?"[^"]+"(?:\^\{?-?[0-9]\}?)?)+(?![-+*/(0-9])|"(?:USD|€|£)"\*')
 _SUPERSCRIPTS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 _NESTED = r"(?:[^{}]|\{[^{}]*\})*"
 _MATRIX = r"\{(?:[pbB]?(?:small)?matrix|array)\}(?:\{[lcr|]*\})?"
-_REWRITES = [(re.compile(pattern), to) for pattern, to in (
-    ("[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda m: f"^{{{m[0].translate(_SUPERSCRIPTS)}}}"),
+_REWRITES = [(re.compile(pattern), to) for pattern, to in (  # each sees what those before it left
+    ('"', ""), ("[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda m: f"^{{{m[0].translate(_SUPERSCRIPTS)}}}"),
     # rule 5; a plain comma within brackets separates: (2,251,252) is a triple
     ((r"(?<![0-9.,])[0-9]{1,3}(?:(?:(?:,\\! ?|\{,\}|\\,|\\!,\\!|[\u2009\u202f])[0-9]{3})+"
       r"|(?:,[0-9]{3})+(?![^(\[]*(?:[)\]]|\\\})))(?![0-9,])"), lambda m: re.sub(r"\D", "", m[0])),
     # currency, spaces, sizes, fonts, words, spellings
     (r"^(-?)\$(?=[0-9.][^$]*$)|\\\$", r'\1"USD"'),
-    (r"(?<!\\)\\(?:[()\[\],;:> ]|q?quad\b|hspace\*?\{[^{}]*\})|[$~\s]+", " "),
+    (r"(?:(?<!\\)\\(?:[()\[\],;:> ]|q?quad\b|hspace\*?\{[^{}]*\})|[$~\s])+", " "),
     ((r"\\!|\\(?:left|right)\s*\.|\\(?:left|right|[bB]igg?[lrm]?|displaystyle|textstyle|boldsymbol"
       r"|math(?:bf|it)|overline(?=\{[A-Z]+\})|boxed)(?![a-zA-Z])"), ""),
     (r"\\(?:text(?:bf|it|rm)?|[mh]box|mathrm|operatorname)\s*\{([^{}]*)\}",
-     lambda m: re.sub(r"(?<![\w(])([A-Za-z])(?![\w)])", r'"\1"', f" {m[1]} ")),
-    (r"^\s+|\s*(?<!\.)\.?\s*$", ""),
+     lambda m: re.sub(r"(?<![\w(])([mgshLNWVAKCF])(?![\w)])", r'"\1"', f" {m[1]} ")),
+    (r"\s+", " "), (r"^ | ?(?<!\.)\.? ?$", ""), (r"\\mathbb ?\{?R\}?|ℝ", "(-∞,∞)"),
     (rf"\{{({_NESTED})(\\over|\\choose)\b({_NESTED})\}}", r"\2{\1}{\3}"),
     (r"\\[a-zA-Z]+|[^\x00-\x7f√]", lambda m: _SPELLINGS.get(m[0], m[0])),
     (r"√\s*([0-9.]+)", r"\\sqrt{\1}"), ("√", r"\\sqrt "), ("<=", "≤"), (">=", "≥"), (r"\*\*", "^"),
-    # units, choices, bases
-    (rf"(?<=[0-9])\s+{_UNIT}(?:\^\{{?-?[0-9]\}}?|/|\*|\s|{_UNIT})*$",
-     lambda m: re.sub("[A-Za-z]+", r'"\g<0>"', m[0])),
-    (r'(?:\^\s*(?:°|\{\s*°\s*\})|°)(?:\s*"?[CF]\b"?)?', '"°"'),
+    # degrees, choices, bases
+    (r'(?:\^\s*(?:°|\{\s*°\s*\})|°)(?:\s*"?([CF])\b"?)?', r'"°\1"'),
     (r"\\?%|\b[Pp]er\s?cent\b", '"%"'),  # rule 6
-    (r"\b(?:sq(?:uare)?|(cubic))\s+([a-z]+)", lambda m: f"{m[2]}^{3 if m[1] else 2}"),
-    (r"^\(([A-E])\)[ :.]+(?!.*\b(?:or|and)\b)[^(),]+$", r"\1"),  # '(B) 12' is the choice B
+    (r"\b(?:sq(?:uare|\.)?|(cubic))\s+([a-z]+)", lambda m: f"{m[2]}^{3 if m[1] else 2}"),
+    (r"^\(?([A-E])[).:]+ (?!.*\b(?:or|and)\b)[^(),]+$", r"\1"),  # '(B) 12' is the choice B
     (r"^(?:(?:[Oo]ption|[Cc]hoice)\s+(?=\(?[A-Z]\b)|=)|(?<=^[A-Z])\)$", ""),
     (r"\s*\(?\s*\b(?:in )?base\s*([0-9]+)\)?", r"_\1"), (r"\((\w+)\)(?=_)", r"\1"),
     # fractions, mixed and repeating numbers, powers of ten, primes
@@ -201,10 +205,15 @@ _REWRITES = [(re.compile(pattern), to) for pattern, to in (
     (r"(?<![0-9.])([0-9]+\.?[0-9]*|\.[0-9]+)[eE]\+?(-?[0-9]+)(?![0-9A-Za-z^])", r"(\1*10^{\2})"),
     (r"(?<=[0-9])\s*[xX]\s*(?=10\s*\^)", "*"),
     (r"\^\s*\{?((?:\s*\\prime)+)\s*\}?", lambda m: "'" * m[1].count("prime")),
+    # single letters are units only here, behind a number and a space: '6 m', but not '6m'
+    (rf"(?<=[0-9)])(?<![A-Za-z][\^_][0-9])\s+{_UNIT}(?:\^\{{?-?[0-9]\}}?|/|\*|\s|{_UNIT})*$",
+     lambda m: re.sub("[A-Za-z]+", r'"\g<0>"', m[0])),
     # rule 12: environments do not differ, but a determinant is another thing
     (rf"\\begin{_MATRIX}", "⟦⟦"), (rf"(?:\\\\)?\s*\\end{_MATRIX}", "⟧⟧"),
-    (r"\\\\(?:\[\w+\])?", "⟧,⟦"), ("&", ","), (r"\|([^|]+)\|", r"⌜\1⌝"),
-    (r"(?<=[0-9})])\s*≈.*", ""), ("≈", "="),  # what follows an exact value is rounded
+    (r"\\\\(?:\[\w+\])?", "⟧,⟦"), ("&", ","),
+    (r"\\\{(\w)(?: ?= ?\(-∞,∞\))? ?(?:\\mid|\||:)(.*)\\\}", r"\2"),  # {x | x > 2} is an inequality
+    (r"(?<=[A-Z]) ?\| ?(?=[A-Z]\))", r"\\mid "), (r"\|([^|]+)\|", r"⌜\1⌝"),
+    (r"(?<=[0-9})π])\s*≈\s*-?[0-9]*\.[0-9]+", ""), ("≈", "="),  # a rounded value of it
     # words; spaces are left only between words and numbers
     (r'(?<![^\W\d_])(?<![\\"])[^\W\d_]{2,}', lambda m: _mark_word(m[0])),
     (r'(?<=\w)"\s+"(?=\w)', " "), (r"(?<![0-9A-Za-z\s])\s+(?!\s)|\s+(?![0-9A-Za-z\s])", ""),
@@ -224,11 +233,14 @@ def _normalise(text: str) -> str:
 
 def _mark_word(run: str) -> str:
     """Letters in a row: sin -> \\sin, meters -> "m"; those of xyz, RC and abc are factors."""
+    word = re.sub("(?<=..)s$", "", run.lower())
     if re.fullmatch(rf"{_FUNCTION}|exp|sqrt", run):
         return f"\\{run} "
-    word = re.sub("(?<=..)s$", "", run.lower())
-    word = run if re.fullmatch(_UNIT, run) else _WORDS.get(word, _WORD.fullmatch(run) and word)
-    return run if not word else word if word[0] in "*,πθαβω" else f'"{word}"'
+    if re.fullmatch(_CHANGES, run.lower()):
+        return f"?{word}"
+    if word in _SPELLINGS:
+        return _SPELLINGS[word]
+    return f'"{_WORDS.get(word, word)}"' if word in _WORDS or re.fullmatch(_WORD, run) else run
 
 
 # ---- parse: forms --------------------------------------------------------------------------------
@@ -291,11 +303,11 @@ def _add(p, q, sign: int = 1) -> frozenset:
 
 def _multiply(p: frozenset, q: frozenset) -> frozenset:
     total = Counter()
-    if len(p) * len(q) > 10 * MAX_TERMS:
+    if len(p) * len(q) > 5 * MAX_TERMS:
         raise Unreadable
     for (m, a), (n, b) in product(p, q):
-        powers = Counter(dict(m))
-        powers.update(dict(n))
+        powers = dict(m)
+        powers.update((atom, e + powers.get(atom, 0)) for atom, e in n)
         total.update(dict(_term(a * b, powers)))
     return _add(total.items(), ())
 
@@ -341,26 +353,28 @@ def _factors(poly: frozenset) -> Counter:
         factors = Counter([frozenset((mono, number / content) for mono, number in poly)])
     else:
         ((mono, number),) = poly
-        factors = Counter({**dict(mono), -1: int(number < 0)})
+        factors = Counter(dict(mono))
+        factors[-1] += int(number < 0)
     for n, sign in zip(content.as_integer_ratio(), (1, -1), strict=True):
         for p in range(2, min(n, 1000) + 1):
             while n % p == 0:
                 n //= p
                 factors[p] += sign
-        factors[n] += sign
+        if n > 1:
+            factors[n] += sign
     return factors
 
 
 # ---- parse: recursive descent --------------------------------------------------------------------
 # fmt: off
 _LETTER = (r'(?:\\(?:d?dot|hat|bar|vec|tilde)\s*(?:\{\\?\w+\}|\\\w+|\w)|\\[a-zA-Z]+|[^\W\d_]'
-           r"""|"[^"]+")(?:_\s*(?:\{[^{}]*\}|\w))?'*""")
-_TOKEN = re.compile(r"[0-9]+_(?:\{[0-9]+\}|[0-9])|[0-9]+\.?[0-9]*|\.[0-9]+|[-+]?∞"
-                    rf"|{_LETTER}|\\[^a-zA-Z]|\S")
+           r"""|"[^"]+")(?:_\s*(?:\{[^{}]*\}|[\w∞]))?'*""")
+_TOKEN = re.compile(r"[0-9]+_(?:\{[0-9]+\}|[0-9])|[0-9][0-9A-F]*_\{1[1-6]\}|[0-9]+\.?[0-9]*"
+                    rf"|\.[0-9]+|[-+]?∞|!!+|{_LETTER}|\\[^a-zA-Z]|\S")
 # fmt: on
 _IS_FUNCTION = re.compile(rf"\\(?:{_FUNCTION})(?:_.+)?")
 _BINDING = {**dict.fromkeys(",;", 1), **dict.fromkeys("=≠<>≤≥:", 2)}
-_BINDING |= {"+": 3, "-": 3, "*": 4, "": 4, "/": 4, "^": 5, "!": 6}
+_BINDING |= {"+": 3, "-": 3, "*": 4, "/": 4, "^": 5, "!": 6}
 _OPENERS, _CLOSERS = {*"([{⌜⌊⌈⟦", r"\{"}, {*")]}⌝⌋⌉⟧", r"\}", ""}
 _DIGITS = tuple(".0123456789")
 _VALUES = {"!": math.factorial, "\\binom": math.comb, "⌊⌋": math.floor, "⌈⌉": math.ceil, "⌜⌝": abs}
@@ -370,12 +384,14 @@ _VALUES = {"!": math.factorial, "\\binom": math.comb, "⌊⌋": math.floor, "⌈
 @lru_cache(maxsize=1024)
 def _parse(text: str) -> Form | None:
     """The form of a normalised text, and of all values of a plus-minus; None if unreadable."""
-    if text.count("±") > 5:
+    if "±" in text and len(text) << text.count("±") > 3 * MAX_CHARS:
         return None
     one_by_one = map("".join, product(*(char.replace("±", "+-") for char in text)))
     tokens = ["", *reversed(_TOKEN.findall(",".join(one_by_one)))]
     try:
         form = _expression(tokens)
+        if form.kind == ",":  # a list is the set of its members, and of those of sets among them
+            form = Form("{}", sum((i.items if i.kind == "{}" else (i,) for i in form.items), ()))
         return form if len(tokens) == 1 else None
     except (Unreadable, RecursionError, ArithmeticError, TypeError):
         return None
@@ -391,67 +407,66 @@ def _expression(t: list[str], binding: int = 0) -> Form:
         sign = t.pop() if t[-1] in _BINDING else ""
         if not sign and t[-1].startswith(_DIGITS) and (t[-2] != "^" or _rational(left)):
             raise Unreadable  # rule 7: a number behind something is no factor, but n2^n is n * 2^n
+        if not sign and re.match('"[a-z]', t[-1]) and not _is_constant(left):
+            raise Unreadable  # words stand beside numbers only: 'A beats B' is not 'B beats A'
         if sign == "!":
             left = _apply(sign, left)
         elif level > 2:
             left = _operate(sign or "*", left, _expression(t, level - (sign == "^")))
         else:
             members, signs = [left, _expression(t, level)], sign
-            while _BINDING.get(t[-1]) == level and len(members) < MAX_TERMS:
+            while _BINDING.get(t[-1]) == level:
                 signs += t.pop()
                 members.append(_expression(t, level))
-            left = _relation(members, signs) if level == 2 else _set(members)
+            left = _relation(members, signs) if level == 2 else Form(",", tuple(members))
     return left
-
-
-def _set(forms: list[Form]) -> Form:
-    """The members, and those of sets among them (rule 9)."""
-    return Form("{}", tuple(x for f in forms for x in (f.items if f.kind == "{}" else [f])))
 
 
 def _relation(members: list[Form], signs: str) -> Form:
     """A chain of equations (rule 8), of inequalities (rule 9) or of something else."""
     first, last = members[0], members[-1]
     if set(signs) == {"="}:
-        numbers = [member for member in members if not member.kind and not _letters(member)]
+        numbers = [member for member in members if _is_constant(member)]
         if not all(_same(number, last) for number in numbers[:-1]):
             raise Unreadable  # rule 2: 3 = 5 is no answer
         if len(members) == 2 and _is_name(last) and not _is_name(first):
             first, last = last, first
         return last if len(numbers) == len(members) else Form("=", (first, last))
     if set(signs) <= {*">≥"}:
-        members, signs = members[::-1], signs[::-1]
-    if set(signs) <= {*"<≤>≥"} and len(members) == 2:  # x < 3 is (-∞,3)
+        members, signs = members[::-1], signs[::-1].translate(str.maketrans(">≥", "<≤"))
+    if set(signs) <= {*"<≤"} and len(members) == 2:  # x < 3 is (-∞,3)
         below = _is_name(members[0])
         members = [Form("-∞", ()), *members] if below else [*members, Form("∞", ())]
         signs = "<" + signs if below else signs + "<"
-    if set(signs) <= {*"<≤>≥"} and len(members) == 3 and _is_name(members[1]):
-        ends = "(["[signs[0] in "≤≥"] + ")]"[signs[1] in "≤≥"]
+    if set(signs) <= {*"<≤"} and len(members) == 3 and _is_name(members[1]):
+        ends = "(["[signs[0] == "≤"] + ")]"[signs[1] == "≤"]
         return Form("=", (members[1], Form(ends, (members[0], members[2]))))
     return Form(signs, tuple(members))
 
 
-def _letters(form: Form) -> list[tuple]:
-    """What a formula is made of besides numbers, with the exponents."""
-    atoms = [item for mono, _ in form.items[0] for item in mono]
-    return [(a, e) for a, e in atoms if a != "π" and not isinstance(a, int | frozenset)]
+def _is_constant(form: Form | frozenset) -> bool:
+    """Whether a formula, or a polynomial in it, has no letters."""
+    if isinstance(form, Form):
+        return not form.kind and all(map(_is_constant, form.items))
+    atoms = {atom for mono, _ in form for atom, _ in mono} - {"π"}
+    return all(isinstance(a, int) or isinstance(a, frozenset) and _is_constant(a) for a in atoms)
 
 
 def _is_name(form: Form) -> bool:
     """What may stand before an answer (rule 8): x, f(x), AB, m + n, p/q, (x, y), but not x + y."""
     if form.kind or form.items[1] != ONE:
         return form.kind == "()" and all(map(_is_name, form.items))
-    letters = _letters(form)
-    plain = all(e in (1, -1) and (a[0] == "\\" or a[0][0].isalpha()) for a, e in letters)
-    whole = all(number == 1 in dict(mono).values() for mono, number in form.items[0])
-    curve = len(letters) > 1 and any(a in ("x", "y", "z") for a, _ in letters)
-    no_number = len(letters) == sum(len(mono) for mono, _ in form.items[0]) > 0
-    return plain and whole and no_number and not curve
+    atoms = [item for mono, _ in form.items[0] for item in mono]
+    heads = [a[0] for a, e in atoms if isinstance(a, str | tuple) and a != "π" and e in (1, -1)]
+    plain = all(re.match(r"\\|[^\W\d_]", h) and not _IS_FUNCTION.fullmatch(h) for h in heads)
+    whole = all(number == 1 and 1 in dict(mono).values() for mono, number in form.items[0])
+    curve = len(atoms) > 1 and {a for a, _ in atoms} & {*"xyz"}
+    return plain and whole and not curve and len(heads) == len(atoms) > 0
 
 
 def _primary(t: list[str]) -> Form:
     token = t.pop()
-    if "∞" in token:  # the end of an interval, not a number
+    if token.lstrip("+-") == "∞":  # the end of an interval, not a number
         return Form(token.strip("+"), ())
     if token.startswith(_DIGITS) and "_" not in token:
         return _formula(Fraction(token))
@@ -469,24 +484,24 @@ def _primary(t: list[str]) -> Form:
         return _function(t, name)
     if not re.search(r"[^\W_]|[%°€£]", name):
         raise Unreadable
-    single = t[-3:-2] in ([")"], [","])  # I(0), d(A,B), but not n(n+1)
-    if t[-1] == "(" and name != "π" and (single or token in {*"fghFGHPu"}):
+    one_token = t[-3:-2] in ([")"], [","])  # I(0), d(A,B), but not n(n+1)
+    if t[-1] == "(" and name != "π" and (one_token or token in {*"fgFGP"}):
         return _apply(name, _primary(t))
     return _formula(1, {-1: Fraction(1, 2)} if name == "i" else {name: 1})
 
 
 def _apply(name: str, *arguments: Form) -> Form:
     """A function of forms: its value if it is known, else an atom."""
-    values = [v for v in map(_rational, arguments) if v is not None and abs(v) <= 200]
-    if name in _VALUES and len(values) == len(arguments):
+    values = [v for v in map(_rational, arguments) if v is not None]
+    if name in _VALUES and len(values) == len(arguments) and max(map(abs, values)) <= 1000:
         return _formula(_VALUES[name](*(int(v) if v == int(v) else v for v in values)))
     return _formula(1, {(name, *arguments): 1})
 
 
 def _bracket(t: list[str], opener: str) -> Form:
     """After an opening bracket: (a), [a] and {a} are a; |a|, floor and ceiling are functions."""
-    form = Form("{}", ()) if t[-1] == r"\}" else _expression(t)
-    kind, items = opener + t.pop(), form.items if form.kind == "{}" else (form,)
+    form = Form(",", ()) if t[-1] == r"\}" else _expression(t)
+    kind, items = opener + t.pop(), form.items if form.kind == "," else (form,)
     if len(items) == 1 and kind in ("()", "[]", "{}"):
         return form
     if kind in (r"\{\}", "{}"):
@@ -553,6 +568,4 @@ def _same(a: Form | None, b: Form | None) -> bool:
     if a.kind == "{}":  # rule 9: without order, duplicates aside
         members = [(x, q.items) for p, q in ((a, b), (b, a)) for x in p.items]
         return all(any(_same(x, y) for y in others) for x, others in members)
-    if set(a.kind) == {":"}:  # rule 12, up to a factor
-        a, b = (Form("", [_operate("/", x, g.items[0]) for x in g.items]) for g in (a, b))
     return len(a.items) == len(b.items) and all(map(_same, a.items, b.items))
