@@ -60,37 +60,33 @@ def pass_at_k(n: int, c: int, k: int) -> float:
 
 
 # ---- extract -------------------------------------------------------------------------------------
+# fmt: off
 _BRACES = ""  # a text whose braces match
 for _ in range(20):
     _BRACES = rf"(?:[^{{}}\\]|\\.|\{{{_BRACES}\}})*+"
 _BOX = rf"\\boxed\s*\{{({_BRACES})\}}"
 _BESIDE = (  # what may stand between two boxes that are offered at once
     r"(?:[\s,;.$&/|()*~]|\\[()\[\],;:! ]|\\q?quad|\\text\s*\{\s*(?:and|or),?\s*\}|[A-Za-z]\s*="
-    r"|\b(?:and|or|else|also|either|maybe|perhaps|possibly|alternatively)\b){0,80}"
-)
+    r"|\b(?:and|or|else|also|either|maybe|perhaps|possibly|alternatively)\b){0,80}")
 _BOXES = re.compile(f"{_BOX}(?:{_BESIDE}{_BOX})*", re.DOTALL)
 _PHRASE = re.compile(
     r"(?:<answer>|####|\b(?:answer|ans|correct (?:option|choice))(?:\s(?:to|of|for) [^.\n]{0,60}?)?"
     r"\s*(?:\b(?:is|are|was|(?:would|will|must|should) be|equals)\b|[:=]))"
     r"(?:[\s:=]|\b(?:therefore|thus|simply|just|exactly|equal to|given by)\b)*+"
-    r"(?!#|(?-i:[A-Z])[^\n:]{0,40}:[^\n]{0,80}\n)",  # '#### Step 2: add'
-    re.IGNORECASE,
-)
+    r"(?!#|(?-i:[A-Z])[^\n:]{0,40}:[^\n]{0,80}\n)", re.IGNORECASE)  # but not '#### Step 2: add'
 _DISPLAY = re.compile(r"(?:\$\$|\\\[)(.+?)(?:\$\$|\\\])", re.DOTALL)
 _CLAUSE_END = re.compile(r"\n|</|\.(?=\$*(?:\s|$))|,?\s\(?(?:because|since|as|which|so|of)\s")
 _NEGATED = re.compile(
-    r"\b(?:(?:is\s+)?(?:not|never|cannot|wrong)|\w+n't)\b[^.,;:\n]{0,40}?[0-9][0-9.,/]*"
-)
+    r"\b(?:(?:is\s+)?(?:not|never|cannot|wrong)|\w+n't)\b[^.,;:\n]{0,40}?[0-9][0-9.,/]*")
 _NUMBER = r"(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]+)?(?:/[0-9]+)?%?|\.[0-9]+"
-_VALUE = (
-    r"(?:\$[^$]+\$|\\\((?:[^\\]|\\[^()]){0,600}+\\\)"  # a formula, a fraction or a number
-    rf"|(?:(?<![\w)}}])[-\u2212])?(?:\\[dt]?frac\{{[0-9]+\}}\{{[0-9]+\}}|{_NUMBER}))"
-)
+_VALUE = (  # a formula, a fraction or a number
+    r"(?:\$[^$]+\$|\\\((?:[^\\]|\\[^()]){0,600}+\\\)|"
+    rf"(?:(?<![\w)}}])[-\u2212])?(?:\\[dt]?frac\{{[0-9]+\}}\{{[0-9]+\}}|{_NUMBER}))")
 _LAST = re.compile(rf"{_VALUE}(?:(?:,|,?\s(?:or|and))\s{_VALUE})*")
 _END = re.compile(  # of a response that doesn't break off: a full stop, or a few words
     r"(?![}^_(])(?:[\s\S]*[.!?][*_)$\s]*|(?:[\s%]|\\?[)\]]|(?!(?:is|are|equals|the|and|or|so|of|we"
-    r"|to|by|then|that|gives?|get)$)[a-z]+\b){0,9})"
-)
+    r"|to|by|then|that|gives?|get)$)[a-z]+\b){0,9})")
+# fmt: on
 
 
 def extract_answer(response: str) -> str | None:
@@ -164,9 +160,8 @@ _CHANGES = (  # words that change the number or name beside them: unreadable
     r"|minus|[a-z]*(?:squared|cubed)|negative|inverse|reciprocal|over|under|about|factorial|only"
     r"|wrong|m[ai][xn]imum|below|above|mod(?:ulo)?|digit|root|third|quarter|(?:tr|quadr)illion"
     r"|(?:four|fif|six|seven|eigh|nin|ten|twelf|[a-z]+(?:teen|tie|dred|sand|lion))th)s?")
-_WORD = (  # but not factors in a row
-    r"(?!(?:abcd?e?|def|uvw)$)(?=.*[aeiouAEIOU\u0080-\uffff])(?!.*(.)\1\1)"
-    r"(?:[^\W\d_][^\W\d_A-Z]{2,}|[A-Z]{4,})")
+_WORD = (r"(?!(?:abcd?e?|def|uvw)$)(?=.*[aeiouAEIOU\u0080-\uffff])(?!.*(.)\1\1)"  # not factors
+         r"(?:[^\W\d_][^\W\d_A-Z]{2,}|[A-Z]{4,})")
 _UNITS = re.compile(  # what may be left out beside a number (rule 4)
     r'(?<=[0-9.)}\]⌝π])(?:[/*]?"[^"]+"(?:\^\{?-?[0-9]\}?)?)+(?![-+*/(0-9])|"(?:USD|€|£)"\*')
 _SUPERSCRIPTS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
@@ -188,32 +183,31 @@ _REWRITES = [(re.compile(pattern), to) for pattern, to in (  # each sees what th
     (rf"\{{({_NESTED})(\\over|\\choose)\b({_NESTED})\}}", r"\2{\1}{\3}"),
     (r"\\[a-zA-Z]+|[^\x00-\x7f√]", lambda m: _SPELLINGS.get(m[0], m[0])),
     (r"√\s*([0-9.]+)", r"\\sqrt{\1}"), ("√", r"\\sqrt "), ("<=", "≤"), (">=", "≥"), (r"\*\*", "^"),
-    # degrees, choices, bases
-    (r'(?:\^\s*(?:°|\{\s*°\s*\})|°)(?:\s*"?([CF])\b"?)?', r'"°\1"'),
-    (r"\\?%|\b[Pp]er\s?cent\b", '"%"'),  # rule 6
-    (r"\b(?:sq(?:uare|\.)?|(cubic))\s+([a-z]+)", lambda m: f"{m[2]}^{3 if m[1] else 2}"),
-    (r"^\(?([A-E])[).:]+ (?!.*\b(?:or|and)\b)[^(),]+$", r"\1"),  # '(B) 12' is the choice B
-    (r"^(?:(?:[Oo]ption|[Cc]hoice)\s+(?=\(?[A-Z]\b)|=)|(?<=^[A-Z])\)$", ""),
-    (r"\s*\(?\s*\b(?:in )?base\s*([0-9]+)\)?", r"_\1"), (r"\((\w+)\)(?=_)", r"\1"),
-    # fractions, mixed and repeating numbers, powers of ten, primes
-    (r"\\(frac|sqrt|binom)\s*([0-9])", r"\\\1{\2}"),
-    (r"\\frac(\{[^{}]*\})\s*([0-9])", r"\\frac\1{\2}"),
-    ((r"(?<![\w.^*/}])([0-9]+)(?:\s*\\frac\{([0-9]+)\}\{([0-9]+)\}"
-      r"|\s+([0-9]+)\s*/\s*([0-9]+)(?![\w.^]))"), r"(\1+\2\4/\3\5)"),  # rule 7
-    (r"(?<![0-9])([0-9]*)\.([0-9]*)\\(?:overline|bar|dot)\{?([0-9]+)\}?",  # 0.1(6) is (16-1)/90
+    # degrees, percent (rule 6), choices such as '(B) 12', bases
+    (r'(?:\^ ?(?:°|\{ ?° ?\})|°)(?: ?"?([CF])\b"?)?', r'"°\1"'), (r"\\?%|\b[Pp]er ?cent\b", '"%"'),
+    (r"\b(?:sq(?:uare|\.)?|(cubic)) ([a-z]+)", lambda m: f"{m[2]}^{3 if m[1] else 2}"),
+    (r"^\(?([A-E])[).:]+ (?!.*\b(?:or|and)\b)[^(),]+$", r"\1"),
+    (r"^(?:(?:[Oo]ption|[Cc]hoice) (?=\(?[A-Z]\b)|=)|(?<=^[A-Z])\)$", ""),
+    (r" ?\(? ?\b(?:in )?base ?([0-9]+)\)?", r"_\1"), (r"\((\w+)\)(?=_)", r"\1"),
+    # fractions, mixed numbers (rule 7), 0.1(6) as (16-1)/90, powers of ten, primes
+    (r"\\(frac|sqrt|binom) ?([0-9])", r"\\\1{\2}"), (r"\\frac({[^{}]*}) ?([0-9])", r"\\frac\1{\2}"),
+    ((r"(?<![\w.^*/}])([0-9]+)(?: ?\\frac{([0-9]+)}{([0-9]+)}| ([0-9]+) ?/ ?([0-9]+)(?![\w.^]))"),
+     r"(\1+\2\4/\3\5)"),
+    (r"(?<![0-9])([0-9]*)\.([0-9]*)\\(?:overline|bar|dot)\{?([0-9]+)\}?",
      lambda m: f"(({m[1]}{m[2]}{m[3]}-0{m[1]}{m[2]})/{'9' * len(m[3])}{'0' * len(m[2])})"),
     (r"(?<![0-9.])([0-9]+\.?[0-9]*|\.[0-9]+)[eE]\+?(-?[0-9]+)(?![0-9A-Za-z^])", r"(\1*10^{\2})"),
-    (r"(?<=[0-9])\s*[xX]\s*(?=10\s*\^)", "*"),
-    (r"\^\s*\{?((?:\s*\\prime)+)\s*\}?", lambda m: "'" * m[1].count("prime")),
+    (r"(?<=[0-9]) ?[xX] ?(?=10 ?\^)", "*"),
+    (r"\^ ?\{?((?: ?\\prime)+) ?\}?", lambda m: "'" * m[1].count("prime")),
     # single letters are units only here, behind a number and a space: '6 m', but not '6m'
-    (rf"(?<=[0-9)])(?<![A-Za-z][\^_][0-9])\s+{_UNIT}(?:\^\{{?-?[0-9]\}}?|/|\*|\s|{_UNIT})*$",
+    (rf"(?<=[0-9)])(?<![A-Za-z][\^_][0-9]) {_UNIT}(?:\^\{{?-?[0-9]\}}?|/|\*| |{_UNIT})*$",
      lambda m: re.sub("[A-Za-z]+", r'"\g<0>"', m[0])),
     # rule 12: environments do not differ, but a determinant is another thing
-    (rf"\\begin{_MATRIX}", "⟦⟦"), (rf"(?:\\\\)?\s*\\end{_MATRIX}", "⟧⟧"),
+    (rf"\\begin{_MATRIX}", "⟦⟦"), (rf"(?:\\\\)? ?\\end{_MATRIX}", "⟧⟧"),
     (r"\\\\(?:\[\w+\])?", "⟧,⟦"), ("&", ","),
-    (r"\\\{(\w)(?: ?= ?\(-∞,∞\))? ?(?:\\mid|\||:)(.*)\\\}", r"\2"),  # {x | x > 2} is an inequality
+    # {x | x > 2} is an inequality, |x| an absolute value; π ≈ 3.14 is π
+    (r"\\\{(\w)(?: ?= ?\(-∞,∞\))? ?(?:\\mid|\||:)(.*)\\\}", r"\2"),
     (r"(?<=[A-Z]) ?\| ?(?=[A-Z]\))", r"\\mid "), (r"\|([^|]+)\|", r"⌜\1⌝"),
-    (r"(?<=[0-9})π])\s*≈\s*-?[0-9]*\.[0-9]+", ""), ("≈", "="),  # a rounded value of it
+    (r"(?<=[0-9})π]) ?≈ ?-?[0-9]*\.[0-9]+", ""), ("≈", "="),
     # words; spaces are left only between words and numbers
     (r'(?<![^\W\d_])(?<![\\"])[^\W\d_]{2,}', lambda m: _mark_word(m[0])),
     (r'(?<=\w)"\s+"(?=\w)', " "), (r"(?<![0-9A-Za-z\s])\s+(?!\s)|\s+(?![0-9A-Za-z\s])", ""),
