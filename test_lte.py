@@ -1681,6 +1681,8 @@ def test_rule_of_judgement(answer, gold, verdict):
         ("The answer isn't 5, it is 7.", "7"),
         ("It would be wrong to say that the answer is 100.", None),
         ("I don't think the answer is 18.", None),
+        ("It is false that the answer is 37.", None),
+        (r"\boxed{237}% \boxed{610}", "237, 610"),
         ("The answer is", None),
         ("She sold 48 + 24 = 72 clips, so it costs $1,234.50.", "1,234.50"),
         ("Hence $x = 2\\sqrt{3}$.", r"x = 2\sqrt{3}"),

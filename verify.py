@@ -66,7 +66,7 @@ for _ in range(20):
     _BRACES = rf"(?:[^{{}}\\]|\\.|\{{{_BRACES}\}})*+"
 _BOX = rf"\\boxed\s*\{{({_BRACES})\}}"
 _BESIDE = (  # what may stand between two boxes that are offered at once
-    r"(?:[\s,;.$&/|()*~]|\\[()\[\],;:! ]|\\q?quad|\\text\s*\{\s*(?:and|or),?\s*\}|[A-Za-z]\s*="
+    r"(?:[\s,;.$&%/|()*~]|\\[()\[\],;:! ]|\\q?quad|\\text\s*\{\s*(?:and|or),?\s*\}|[A-Za-z]\s*="
     r"|\b(?:and|or|else|also|either|maybe|perhaps|possibly|alternatively)\b){0,80}")
 _BOXES = re.compile(f"{_BOX}(?:{_BESIDE}{_BOX})*", re.DOTALL)
 _PHRASE = re.compile(
@@ -77,7 +77,7 @@ _PHRASE = re.compile(
 _DISPLAY = re.compile(r"(?:\$\$|\\\[)(.+?)(?:\$\$|\\\])", re.DOTALL)
 _CLAUSE_END = re.compile(r"\n|</|\.(?=\$*(?:\s|$))|,?\s\(?(?:because|since|as|which|so|of)\s")
 _NEGATED = re.compile(
-    r"\b(?:(?:is\s+)?(?:not|never|cannot|wrong)|\w+n't)\b[^.,;:\n]{0,40}?[0-9][0-9.,/]*")
+    r"\b(?:(?:is\s+)?(?:not|never|cannot|wrong|false)|\w+n't)\b[^.,;:\n]{0,40}?[0-9][0-9.,/]*")
 _NUMBER = r"(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]+)?(?:/[0-9]+)?%?|\.[0-9]+"
 _VALUE = (  # a formula, a fraction or a number
     r"(?:\$[^$]+\$|\\\((?:[^\\]|\\[^()]){0,600}+\\\)|"
