@@ -1550,7 +1550,8 @@ rule 4 units
 \$18.90 == 18.9 ; $18.90 != 18.9 cents ; 189
 15\mbox{ cm}^2 == 15 ; 15 square centimeters != 225 ; 15 m^2
 6m == 6 m != 6 ; m
-5 != 5 halves ; 5 hundredths ; 5 trillion ; 5 doubled ; 5 km - 3 km ; 5"+3" ; 5\mathrm{i} ; 5\text{x}
+120 != 5 apples! ; 5 \text{ cm}^{120}
+5 != 5 elevenths ; 5 halves ; 5 hundredths ; 5 trillion ; 5 doubled ; 5 km - 3 km ; 5"+3" ; 5\mathrm{i} ; 5\text{x}
 \pi h r^2 == \pi hr^2 ; \pi r^2 h != \pi ; \pi cm
 20^\circ C == 20 ; 20°C != 20°F ; 20 cm
 3000000 == 3 million != 3
@@ -1558,6 +1559,7 @@ rule 5 thousands
 1234 == 1,234 ; 1{,}234 ; 1,\!234 ; 1\!,\!234 != 1, 234 ; 12,34
 1234567 == 1,234,567 ; \$1,234,567 != 1,234,56 ; 1.234.567
 3.14 != 3,14
+123 != 0,123 ; 0.123
 (2,251,252) == (2, 251, 252) != 2251252 ; (2, 251252)
 rule 6 percent
 50\% == 50% ; 50 percent ; 50 per cent != 0.005 ; 5\% ; 50 cm
@@ -1624,6 +1626,7 @@ rule 12 matrices, bases, ratios, text
 \begin{pmatrix}1&2\\3&4\end{pmatrix} != \begin{pmatrix} 1 & 3 \\ 2 & 4 \end{pmatrix}
 \begin{pmatrix}1&2\\3&4\end{pmatrix} == A = \begin{bmatrix}1 & 2 \\[4pt] 3 & 4\end{bmatrix} != 1,2,3,4
 1A_{16} != A_{16} ; 1A ; 26
+12_{16} == 12 base 16 != 12_1
 12_8 == 12_{8} ; (12)_8 ; 12 base 8 != 12 ; 12_9 ; 10
 1:2 == 1 : 2 != 2:1 ; 1,2
 \text{Evelyn} == Evelyn ; evelyn ; EVELYN != Navin ; Evelyn or Navin
@@ -1683,6 +1686,7 @@ def test_rule_of_judgement(answer, gold, verdict):
         ("I don't think the answer is 18.", None),
         ("It is false that the answer is 37.", None),
         (r"\boxed{237}% \boxed{610}", "237, 610"),
+        ("The answer is 3 apples!", "3 apples"),
         ("The answer is", None),
         ("She sold 48 + 24 = 72 clips, so it costs $1,234.50.", "1,234.50"),
         ("Hence $x = 2\\sqrt{3}$.", r"x = 2\sqrt{3}"),
@@ -1845,6 +1849,7 @@ HOSTILE = [
         "a" + r"\," * 295 + "b",
         r"\sqrt{" * 90 + "2" + "}" * 90,
         "1," * 250,
+        ",".join(map(chr, range(0x4E00, 0x4E00 + 290))),
     ],
 ]
 

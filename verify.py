@@ -75,7 +75,8 @@ _PHRASE = re.compile(
     r"(?:[\s:=]|\b(?:therefore|thus|simply|just|exactly|equal to|given by)\b)*+"
     r"(?!#|(?-i:[A-Z])[^\n:]{0,40}:[^\n]{0,80}\n)", re.IGNORECASE)  # but not '#### Step 2: add'
 _DISPLAY = re.compile(r"(?:\$\$|\\\[)(.+?)(?:\$\$|\\\])", re.DOTALL)
-_CLAUSE_END = re.compile(r"\n|</|\.(?=\$*(?:\s|$))|,?\s\(?(?:because|since|as|which|so|of)\s")
+_CLAUSE_END = re.compile(
+    r"\n|</|\.(?=\$*(?:\s|$))|(?<!\\)!(?=\s|$)|,?\s\(?(?:because|since|as|which|so|of)\s")
 _NEGATED = re.compile(
     r"\b(?:(?:is\s+)?(?:not|never|cannot|wrong|false)|\w+n't)\b[^.,;:\n]{0,40}?[0-9][0-9.,/]*")
 _NUMBER = r"(?:[0-9]{1,3}(?:,[0-9]{3})+(?![0-9])|[0-9]+)(?:\.[0-9]+)?(?:/[0-9]+)?%?|\.[0-9]+"
@@ -159,18 +160,19 @@ _CHANGES = (  # words that change the number or name beside them: unreadable
     r"(?:more|less|least|most|fewer|not?|never|so|if|to|is|twice|doubled?|hal[fv]e?|times|plus"
     r"|minus|[a-z]*(?:squared|cubed)|negative|inverse|reciprocal|over|under|about|factorial|only"
     r"|wrong|m[ai][xn]imum|below|above|mod(?:ulo)?|digit|root|third|quarter|(?:tr|quadr)illion"
-    r"|(?:four|fif|six|seven|eigh|nin|ten|twelf|[a-z]+(?:teen|tie|dred|sand|lion))th)s?")
+    r"|(?:four|fif|six|seven|eigh|nin|ten|eleven|twelf|[a-z]+(?:teen|tie|dred|sand|lion))th)s?")
 _WORD = (r"(?!(?:abcd?e?|def|uvw)$)(?=.*[aeiouAEIOU\u0080-\uffff])(?!.*(.)\1\1)"  # not factors
          r"(?:[^\W\d_][^\W\d_A-Z]{2,}|[A-Z]{4,})")
 _UNITS = re.compile(  # what may be left out beside a number (rule 4)
-    r'(?<=[0-9.)}\]⌝π])(?:[/*]?"[^"]+"(?:\^\{?-?[0-9]\}?)?)+(?![-+*/(0-9])|"(?:USD|€|£)"\*')
+    r'(?<=[0-9.)}\]⌝π])(?:[/*]?"[^"]+"(?:\^\{?-?[0-9]\}?)?)+(?= *(?:$|[]),;=<>≤≥}⟧≈]))'
+    r'|"(?:USD|€|£)"\*')
 _SUPERSCRIPTS = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 _NESTED = r"(?:[^{}]|\{[^{}]*\})*"
 _MATRIX = r"\{(?:[pbB]?(?:small)?matrix|array)\}(?:\{[lcr|]*\})?"
 _REWRITES = [(re.compile(pattern), to) for pattern, to in (  # each sees what those before it left
     ('"', ""), ("[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda m: f"^{{{m[0].translate(_SUPERSCRIPTS)}}}"),
     # rule 5; a plain comma within brackets separates: (2,251,252) is a triple
-    ((r"(?<![0-9.,])[0-9]{1,3}(?:(?:(?:,\\! ?|\{,\}|\\,|\\!,\\!|[\u2009\u202f])[0-9]{3})+"
+    ((r"(?<![0-9.,])[1-9][0-9]{0,2}(?:(?:(?:,\\! ?|\{,\}|\\,|\\!,\\!|[\u2009\u202f])[0-9]{3})+"
       r"|(?:,[0-9]{3})+(?![^(\[]*(?:[)\]]|\\\})))(?![0-9,])"), lambda m: re.sub(r"\D", "", m[0])),
     # currency, spaces, sizes, fonts, words, spellings
     (r"^(-?)\$(?=[0-9.][^$]*$)|\\\$", r'\1"USD"'),
@@ -188,7 +190,7 @@ _REWRITES = [(re.compile(pattern), to) for pattern, to in (  # each sees what th
     (r"\b(?:sq(?:uare|\.)?|(cubic)) ([a-z]+)", lambda m: f"{m[2]}^{3 if m[1] else 2}"),
     (r"^\(?([A-E])[).:]+ (?!.*\b(?:or|and)\b)[^(),]+$", r"\1"),
     (r"^(?:(?:[Oo]ption|[Cc]hoice) (?=\(?[A-Z]\b)|=)|(?<=^[A-Z])\)$", ""),
-    (r" ?\(? ?\b(?:in )?base ?([0-9]+)\)?", r"_\1"), (r"\((\w+)\)(?=_)", r"\1"),
+    (r" ?\(? ?\b(?:in )?base ?([0-9]+)\)?", r"_{\1}"), (r"\((\w+)\)(?=_)", r"\1"),
     # fractions, mixed numbers (rule 7), 0.1(6) as (16-1)/90, powers of ten, primes
     (r"\\(frac|sqrt|binom) ?([0-9])", r"\\\1{\2}"), (r"\\frac({[^{}]*}) ?([0-9])", r"\\frac\1{\2}"),
     ((r"(?<![\w.^*/}])([0-9]+)(?: ?\\frac{([0-9]+)}{([0-9]+)}| ([0-9]+) ?/ ?([0-9]+)(?![\w.^]))"),
@@ -363,7 +365,8 @@ def _factors(poly: frozenset) -> Counter:
 # fmt: off
 _LETTER = (r'(?:\\(?:d?dot|hat|bar|vec|tilde)\s*(?:\{\\?\w+\}|\\\w+|\w)|\\[a-zA-Z]+|[^\W\d_]'
            r"""|"[^"]+")(?:_\s*(?:\{[^{}]*\}|[\w∞]))?'*""")
-_TOKEN = re.compile(r"[0-9]+_(?:\{[0-9]+\}|[0-9])|[0-9][0-9A-F]*_\{1[1-6]\}|[0-9]+\.?[0-9]*"
+_TOKEN = re.compile(r"[0-9]+_(?:\{[0-9]+\}|[0-9])|[0-9][0-9A-F]*_\{1[1-6]\}"
+                    r"|[0-9]+(?:\.(?!\()[0-9]*)?"
                     rf"|\.[0-9]+|[-+]?∞|!!+|{_LETTER}|\\[^a-zA-Z]|\S")
 # fmt: on
 _IS_FUNCTION = re.compile(rf"\\(?:{_FUNCTION})(?:_.+)?")
@@ -412,6 +415,8 @@ def _expression(t: list[str], binding: int = 0) -> Form:
             while _BINDING.get(t[-1]) == level:
                 signs += t.pop()
                 members.append(_expression(t, level))
+            if len(members) > MAX_TERMS:
+                raise Unreadable
             left = _relation(members, signs) if level == 2 else Form(",", tuple(members))
     return left
 
