@@ -1536,7 +1536,7 @@ rule 1 exact values
 3 == 3.0 ; 03 ; 3. ; +3 ; \frac{9}{3} != 3.0001 ; -3 ; 33
 \frac{1}{3} == 0.\overline{3} ; 0.\bar{3} ; 2/6 != 0.333 ; 0.3333333333333333
 \pi == pi ; π ; \frac{2\pi}{2} != 3.1416 ; 22/7
-100000 == 1e5 ; 10^5 ; 1 \times 10^{5} != 100001 ; 99999.9
+100000 == 1 x 10^5 ; 10**5 ; 1e5 ; 10^5 ; 1 \times 10^{5} != 100001 ; 99999.9
 2.55 \times 10^{-10} == 2.55e-10 ; 2.55E-10 ; 2.55*10^-10 ; 2.55·10⁻¹⁰ != 2.55
 033 == 33 ; 33.0 != 3 ; 303
 rule 2 hedges
@@ -1586,6 +1586,7 @@ rule 9 tuples, sets, intervals
 1 \pm \sqrt{19} == 1+\sqrt{19}, 1-\sqrt{19} ; x = 1 \pm \sqrt{19} != 1+\sqrt{19}
 (1,1), (3,2) == (3,2) and (1,1) != (1,1), (2,3) ; 1,1,3,2 ; (1,1)
 (3,4] == 3 < x \le 4 ; x \in (3,4] ; 4 \ge x > 3 != (3,4) ; [3,4] ; [3,4) ; (4,3]
+[2,5] == 2 <= x <= 5 ; 5 >= x >= 2 != 2 < x <= 5
 (2,\infty) == x > 2 ; 2 < x != [2,\infty) ; x < 2 ; (-\infty,2) ; 2
 (-\infty,2) \cup (3,\infty) == (3,\infty)\cup(-\infty,2) ; x<2 or x>3 != (2,3) ; x<2
 (2,\infty) == \{x \mid x > 2\} ; \{x \in \mathbb{R} : 2 < x\} != \{x \mid x < 2\} ; \{2\}
@@ -1605,6 +1606,7 @@ rule 10 radicals, pi, i
 \frac{1}{2i} == -\frac{i}{2} ; \frac{-1}{2}\mathrm{i} != \frac12 ; \frac{i}{2}
 \sqrt{1009} == \sqrt{4036}/2 ; \frac{1009}{\sqrt{1009}} != \sqrt{1013}
 2\pi == 2\pi \approx 6.28 ; 2π ≈ 6.283 != 2\pi \approx 6.28, 3 ; 6.28
+\arcsin x == \sin^{-1}(x) ; \arcsin(x) != \frac{1}{\sin x} ; \sin x
 6 + 9i == 9i + 6 ; 3(2+3i) != 6 - 9i ; 9 + 6i ; 15i
 1+\sqrt{3}i == 1+\sqrt{-3} != 1-\sqrt3 i
 rule 11 formulas
@@ -1911,7 +1913,7 @@ def test_pass_at_k():
         for c, k in itertools.product(range(n + 1), range(1, n + 1)):
             draws = list(itertools.combinations([i < c for i in range(n)], k))
             assert pass_at_k(n, c, k) == pytest.approx(sum(map(any, draws)) / len(draws))
-    assert pass_at_k(1000, 1, 1) == pytest.approx(0.001)
+    assert pass_at_k(1000, 1, 1) == 0.001  # to the last bit: the difference is of integers
     for nonsense in ((0, 0, 1), (4, 5, 1), (4, -1, 1), (4, 2, 0), (4, 2, 5)):
         with pytest.raises(ValueError):
             pass_at_k(*nonsense)

@@ -36,7 +36,7 @@ from functools import lru_cache
 from itertools import product
 from typing import NamedTuple
 
-# Beyond these bounds only equal strings count, so that no input takes more than milliseconds.
+# Beyond these bounds only equal strings count, so that no input takes more than a part of a second.
 MAX_CHARS = 600  # of an answer
 MAX_TAIL = 10_000  # of a response: what is stated further from its end is no final answer
 MAX_TERMS = 40  # of a polynomial or a list
@@ -56,7 +56,8 @@ def pass_at_k(n: int, c: int, k: int) -> float:
     """Unbiased: 1 - C(n-c, k) / C(n, k) in integers, with k samples drawn without replacement."""
     if not (0 <= c <= n and 1 <= k <= n):
         raise ValueError(f"pass_at_k needs 0 <= c <= n and 1 <= k <= n, but {n=}, {c=}, {k=}")
-    return 1 - math.comb(n - c, k) / math.comb(n, k)
+    draws = math.comb(n, k)
+    return (draws - math.comb(n - c, k)) / draws
 
 
 # ---- extract -------------------------------------------------------------------------------------
@@ -130,8 +131,8 @@ def _stated(tail: str) -> str | None:
     found = list(_LAST.finditer(tail))
     if not found or not _END.fullmatch(tail, found[-1].end()):
         return None
-    part = tail[: found[-1].start()].rstrip().endswith(("^", "_", "{", "(", "\\"))
-    return None if part else found[-1][0].replace("$", "")
+    cut = tail[: found[-1].start()].rstrip().endswith(("^", "_", "{", "(", "\\"))
+    return None if cut else found[-1][0].replace("$", "")
 
 
 # ---- normalise -----------------------------------------------------------------------------------
@@ -151,7 +152,7 @@ _SPELLINGS = _table(  # of commands, characters and words
     r"\frac12 ½  \frac14 ¼  \frac34 ¾  *12 dozen  *10^{2} hundred  *10^{3} thousand  "
     r"""*10^{6} million  *10^{9} billion  "€" €  "£" £""")
 _WORDS = _table(
-    "h hour  s sec second  min minute  in inch inche  ft foot feet  lb pound  m meter  g gram  "
+    "h hour  s second  min minute  in inch inche  ft foot feet  lb pound  m meter  g gram  "
     "cm cm centimeter  mm mm millimeter  km km kilometer  kg kg kilogram  USD usd dollar  € euro  "
     "° degree  % percent  mph mph  of of")
 _FUNCTION = "(?:arc)?(?:sin|cos|tan)h?|cot|sec|csc|ln|log"
@@ -244,7 +245,8 @@ def _mark_word(run: str) -> str:
 # letters and words; -1 and primes, with exponents from 0 to 1; functions of forms, ("\\sin", x) for
 # sin x; and polynomials under a root.
 ONE = frozenset({(frozenset(), Fraction(1))})
-Unreadable = ValueError  # outside the language or beyond its bounds: rule 13 applies
+# Outside the language or beyond its bounds: rule 13 applies. math.factorial(-1) raises it as well.
+Unreadable = ValueError
 
 
 class Form(NamedTuple):
@@ -252,7 +254,7 @@ class Form(NamedTuple):
 
     Else forms that belong together: the brackets as they are written, so that (1,2) is a point and
     an interval; "{}" a set, list or union, "⟦⟧" a matrix or a row of one, "=", ":" and others a
-    relation, with an interval in place of an inequality.
+    relation, with an interval in place of an inequality. "," is a list that is still being read.
     """
 
     kind: str
@@ -292,9 +294,10 @@ def _add(p, q, sign: int = 1) -> frozenset:
     total = Counter(dict(p))
     for mono, number in q:
         total[mono] += sign * number
-    if len(total) > 2 * MAX_TERMS:
+    terms = frozenset(term for term in total.items() if term[1])
+    if len(terms) > MAX_TERMS:
         raise Unreadable
-    return frozenset(term for term in total.items() if term[1])
+    return terms
 
 
 def _multiply(p: frozenset, q: frozenset) -> frozenset:
@@ -305,7 +308,7 @@ def _multiply(p: frozenset, q: frozenset) -> frozenset:
         powers = dict(m)
         powers.update((atom, e + powers.get(atom, 0)) for atom, e in n)
         total.update(dict(_term(a * b, powers)))
-    return _add(total.items(), ())
+    return _add(total.items(), ())  # within the bounds and without zeros
 
 
 def _operate(sign: str, a: Form, b: Form) -> Form:
@@ -328,10 +331,10 @@ def _power(base: Form, exponent: Form) -> Form:
         raise Unreadable  # 0^0, 0^-1 and 0^x are nothing, and nobody writes 0^2
     powers, quotient = Counter(), [ONE, ONE]
     for poly, sign in zip(base.items, (1, -1), strict=True):
-        for (atom, e), (mono, number) in product(_factors(poly).items(), exponent.items[0]):
+        for (atom, e), (mono, times) in product(_factors(poly).items(), exponent.items[0]):
             if mono or exponent.items[1] != ONE:
                 atom = ("^", atom, mono, exponent.items[1])
-            powers[atom] += sign * e * number
+            powers[atom] += sign * e * times
     for atom, e in powers.items():
         if isinstance(atom, frozenset) and abs(e) <= MAX_POWER:  # whole powers of sums
             whole = math.floor(e)
@@ -457,6 +460,7 @@ def _is_name(form: Form) -> bool:
         return form.kind == "()" and all(map(_is_name, form.items))
     atoms = [item for mono, _ in form.items[0] for item in mono]
     heads = [a[0] for a, e in atoms if isinstance(a, str | tuple) and a != "π" and e in (1, -1)]
+    # no roots, no sin x; 1 r but not 2 r, p/q but not 1/q; x y and x + y are curves
     plain = all(re.match(r"\\|[^\W\d_]", h) and not _IS_FUNCTION.fullmatch(h) for h in heads)
     whole = all(number == 1 and 1 in dict(mono).values() for mono, number in form.items[0])
     curve = len(atoms) > 1 and {a for a, _ in atoms} & {*"xyz"}
@@ -524,7 +528,9 @@ def _function(t: list[str], name: str) -> Form:
 
 
 # ---- compare -------------------------------------------------------------------------------------
-_PLAIN = re.compile(r"[-+]?[0-9]{1,99}(?:\.[0-9]{1,99}|/[0-9]{0,99}[1-9])?")  # needs no parser
+_PLAIN = re.compile(
+    r"[-+]?[0-9]{1,99}(?:\.[0-9]{1,99}|/[0-9]{0,99}[1-9])?"
+)  # needs no parser; no zero below
 
 
 def is_equivalent(answer: str, gold: str) -> bool:
