@@ -1545,7 +1545,8 @@ rule 2 hedges
 5 != not 5 ; at least 5 ; 5 or more ; 5 more ; 5 \pm 1 ; x \ne 5 ; (5, 6)
 rule 4 units
 5 == 5 cm ; 5\text{ cm}^2 ; 5\,\mathrm{m/s} ; 5 apples ; \$5 ; $5 ; 5 m != cm
-5 == 5^\circ ; 5° ; 5 degrees ; 5 square units ; €5 != 5x ; 5 million ; 5 + cm
+5 == 5^\circ ; 5{}^\circ ; 5° ; 5 degrees ; 5 square units ; €5 ; US\$5 != 5x ; 5 million ; 5 + cm
+5 == 5 meters a week ; 5\,\mathrm{m\,s^{-1}} ; 5\ \Omega != 5 hundred twenty ; 5 point five ; 5 lakh
 5 cm == 5\text{ cm} ; 5 centimeters ; 5 != 5 m ; 50 mm ; cm ; 5 inches
 \$18.90 == 18.9 ; $18.90 != 18.9 cents ; 189
 15\mbox{ cm}^2 == 15 ; 15 square centimeters != 225 ; 15 m^2
@@ -1557,8 +1558,8 @@ rule 4 units
 3000000 == 3 million != 3
 rule 5 thousands
 1234 == 1,234 ; 1{,}234 ; 1,\!234 ; 1\!,\!234 != 1, 234 ; 12,34
-1234567 == 1,234,567 ; \$1,234,567 != 1,234,56 ; 1.234.567
-3.14 != 3,14
+1234567 == 1,234,567 ; \$1,234,567 ; 1\;234\;567 != 1,234,56 ; 1.234.567
+3.14 != 3,14 ; 3. 14 ; 3 .14
 123 != 0,123 ; 0.123
 (2,251,252) == (2, 251, 252) != 2251252 ; (2, 251252)
 rule 6 percent
@@ -1573,7 +1574,7 @@ rule 8 equations
 r = 3 == 3 ; r=3 != r^2 = 3 ; r^2 = 9 ; 9
 33 == m+n = 33 ; m \cdot n = 33 ; \frac{m}{n} = 33 ; a+b+c = 11 + 22 = 33 ; m\angle ABC = 33^\circ
 33 != not a = 33 ; half the radius = 33 ; n squared = 33 ; n \not= 33
-4 == \phi(10) = 4 ; \gcd(8, 12) = 4 ; T_\infty = 4 ; ∠ABC = 4^\circ ; P(A|B) = 4 != \sin(x) = 4
+4 == \phi(10) = 4 ; \gcd(8, 12) = 4 ; \mathbb{P}(E) = 4 ; P(A \cap B) = 4 ; T_\infty = 4 ; ∠ABC = 4^\circ ; P(A|B) = 4 != \sin(x) = 4
 33 != x + y = 33 ; xy = 33 ; 2m + n = 33 ; m + 1 = 33 ; m^2 = 33 ; |x| = 33 ; \log_2 x = 33 ; 2^n = 33
 3, 4 == p = 3, q = 4 ; x_1 = 3, x_2 = 4 != p = 3, q = 5 ; p = 3
 x = 5 == 5 ; 5 = x != y = 5 ; x = 6
@@ -1604,15 +1605,17 @@ rule 10 radicals, pi, i
 -1 == i^2 ; i \cdot \frac{1}{i} \cdot i^2 \cdot i^4 ; (\sqrt{-1})^2 ; i^6 != i^4 ; 1 ; i
 -4 == (2i)^2 ; \frac{4i}{i^3} \cdot i^0 != 4 ; 4i
 \frac{1}{2i} == -\frac{i}{2} ; \frac{-1}{2}\mathrm{i} != \frac12 ; \frac{i}{2}
+-1 != i^{2/3}
 \sqrt{1009} == \sqrt{4036}/2 ; \frac{1009}{\sqrt{1009}} != \sqrt{1013}
 2\pi == 2\pi \approx 6.28 ; 2π ≈ 6.283 != 2\pi \approx 6.28, 3 ; 6.28
-\arcsin x == \sin^{-1}(x) ; \arcsin(x) != \frac{1}{\sin x} ; \sin x
+\arcsin x == \sin^{-1}(x) ; \sin^{-1} x ; \arcsin(x) != \frac{1}{\sin x} ; \sin x
 6 + 9i == 9i + 6 ; 3(2+3i) != 6 - 9i ; 9 + 6i ; 15i
 1+\sqrt{3}i == 1+\sqrt{-3} != 1-\sqrt3 i
 rule 11 formulas
 2k+2 == 2(k+1) ; 2 + 2k != 2K+2 ; 2k+1
 \frac{1}{2n+2} == \frac{1}{2(n+1)} != \frac{1}{2n}+2
 \frac{\sqrt{4x+4}}{x+1} == \frac{2}{\sqrt{x+1}} ; 2(x+1)^{-1/2} != \frac{4}{\sqrt{x+1}} ; 2\sqrt{x+1}
+x + 1 == \sqrt{x+1} \sqrt{x+1} ; \frac{x}{\frac{x}{x+1}} ; \frac{1}{1 - \frac{x}{x+1}} != \sqrt{x+1}
 (x+1)^{20} == (1+x)^{20} != (x+1)^{21} ; x^{20}+1
 \omega^2 t + \theta == ω²t + θ ; t omega^2 + theta != \omega t^2 + \theta
 p - q == -(q-p) ; -q+p != q-p ; P-q
@@ -1620,6 +1623,11 @@ p - q == -(q-p) ; -q+p != q-p ; P-q
 c x^{-2}-\frac{\cos(2x)}{2x^2} == \frac{2c - \cos 2x}{2x^2} != c - \cos 2x
 \frac{e^{at}-e^{-at}}{2a} == \frac{1}{2a}(\exp(at) - \exp(-at)) != \frac{e^{at}}{a}
 I(0) e^{-\frac{t}{RC}} == I(0)e^{-t/(RC)} != 0 ; I(0)
+A \subset B != B \subset A
+f \circ g != g \circ f
+\overline{ab} != \overline{ba}
+P(A | B) != P(B | A)
+2 \pmod 6 != 3 \pmod 4
 n2^{n-1} == n \cdot 2^{n-1} ; \frac{n 2^n}{2} != n^{n-1} ; 2n
 \frac{10}{21} == {{10}\over{21}} ; {10 \over 21} != {{21}\over{10}}
 \binom{2n}{n} == {2n \choose n} ; {{2n}\choose{n}} != \binom{n}{2n}
@@ -1634,8 +1642,9 @@ rule 12 matrices, bases, ratios, text
 \text{Evelyn} == Evelyn ; evelyn ; EVELYN != Navin ; Evelyn or Navin
 east == East != seat ; west
 A beats B != B beats A
+HTT != TTH
 no solution == No solutions ; \text{no solution} != no ; solution
-\text{(C)} == C. 12 ; (C) 12 ; C) 12 ; option C ; choice (C) != C. 12 or D ; A. 12
+\text{(C)} == C. 12 ; (C) 12 ; C) 12 ; option C ; choice (C) != C. 12 or D ; A. 12 ; C. 12 D. 13
 \text{(C)} == C ; (C) ; C. ; \textbf{(C)} ; (C) 12 != D ; A or C ; (C) or (D)
 \text{(C)} != (A), (B), (C), (D), (E) ; ABCDE
 rule 13 anything else
@@ -1692,9 +1701,24 @@ def test_rule_of_judgement(answer, gold, verdict):
         ("The answer is", None),
         ("She sold 48 + 24 = 72 clips, so it costs $1,234.50.", "1,234.50"),
         ("Hence $x = 2\\sqrt{3}$.", r"x = 2\sqrt{3}"),
+        ("It is √2.", "√2"),  # and not 2
+        ("So y = 2x.", "y = 2x"),
+        ("The sum is - 7.", "- 7"),
+        ("It costs $2 million.", "2 million"),
+        ("Hence n ≡ 3 (mod 7).", "n ≡ 3 (mod 7)"),
+        ("It could be 4 5 6.", "4 5 6"),
+        ("5 cats and 3 dogs", "3"),
+        ("It is between $5 and $7.", "5 and 7"),
+        ("It cost $5 and then $7.", "7"),
+        ("She has 9 * 2 = <<9*2=18>>18 dollars.", "18"),
+        ("12 is not the answer.", None),
+        ("It is not hard to see that the answer is 12.", "12"),
+        ("The answer is 5, not 7.", "5"),
+        ("The answer is 18, and we are done.", "18"),
+        ("The answer is 109<|im_end|>", "109"),
         ("12 * 3 = 36, and 36 +", None),
         ("It is 7 in all", "7"),
-        ("The area is 5 cm^2.", "5"),
+        ("The area is 5 cm^2.", "5 cm^2"),
         ("The correct option is **C**.", "C"),
         ("The answer is 5 (since 2x = 10).", "5"),
         ("We get 7. Next we count the people who can be", None),  # it breaks off
