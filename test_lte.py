@@ -1546,6 +1546,7 @@ rule 2 hedges
 rule 4 units
 5 == 5 cm ; 5\text{ cm}^2 ; 5\,\mathrm{m/s} ; 5 apples ; \$5 ; $5 ; 5 m != cm
 5 == 5^\circ ; 5{}^\circ ; 5° ; 5 degrees ; 5 square units ; €5 ; US\$5 != 5x ; 5 million ; 5 + cm
+7e5 == 7 \times 10^5\ \mathrm{J} ; 7 \times 10^{5} m/s != 7 \times 10^6 m
 5 == 5 meters a week ; 5\,\mathrm{m\,s^{-1}} ; 5\ \Omega != 5 hundred twenty ; 5 point five ; 5 lakh
 5 cm == 5\text{ cm} ; 5 centimeters ; 5 != 5 m ; 50 mm ; cm ; 5 inches
 \$18.90 == 18.9 ; $18.90 != 18.9 cents ; 189
@@ -1558,6 +1559,7 @@ rule 4 units
 3000000 == 3 million != 3
 rule 5 thousands
 1234 == 1,234 ; 1{,}234 ; 1,\!234 ; 1\!,\!234 != 1, 234 ; 12,34
+2400, 864 == 2,400, 864 != 2400864
 1234567 == 1,234,567 ; \$1,234,567 ; 1\;234\;567 != 1,234,56 ; 1.234.567
 3.14 != 3,14 ; 3. 14 ; 3 .14
 123 != 0,123 ; 0.123

@@ -169,7 +169,7 @@ _REWRITES = [(re.compile(pattern), to) for pattern, to in (  # each sees what th
     ('"', " "), ("[⁻⁰¹²³⁴⁵⁶⁷⁸⁹]+", lambda m: f"^{{{m[0].translate(_SUPERSCRIPTS)}}}"),
     # rule 5; a plain comma within brackets separates: (2,251,252) is a triple
     ((r"(?<![0-9.,])[1-9][0-9]{0,2}(?:(?:(?:,\\! ?|\{,\}|\\[,;:]|\\!,\\!|[\u2009\u202f])[0-9]{3})+"
-      r"|(?:,[0-9]{3})+(?![^(\[]*(?:[)\]]|\\\})))(?![0-9,])"), lambda m: re.sub(r"\D", "", m[0])),
+      r"|(?:,[0-9]{3})+(?![^(\[]*(?:[)\]]|\\\})))(?!,?[0-9])"), lambda m: re.sub(r"\D", "", m[0])),
     # currency, spaces, sizes, fonts, words, spellings
     (r"^(-?)(?:US)?\$(?=[0-9.][^$]*$)|(?:US)?\\\$", r'\1"USD"'),
     (r"(?:(?<!\\)\\(?:[()\[\],;:> ]|q?quad\b|hspace\*?\{[^{}]*\})|[$~\s])+", " "),
@@ -197,7 +197,7 @@ _REWRITES = [(re.compile(pattern), to) for pattern, to in (  # each sees what th
     (r"(?<=[0-9]) ?[xX] ?(?=10 ?\^)", "*"),
     (r"\^ ?\{?((?: ?\\prime)+) ?\}?", lambda m: "'" * m[1].count("prime")),
     # single letters are units only here, behind a number and a space: '6 m', but not '6m'
-    (rf"(?<=[0-9)])(?<![A-Za-z][\^_][0-9]) {_UNIT}(?:\^\{{?-?[0-9]\}}?|/|\*| |{_UNIT})*$",
+    (rf"(?:(?<=[0-9)])(?<![A-Za-z][\^_][0-9])|10\^\{{-?[0-9]+\}}) {_UNIT}(?:\^\{{?-?[0-9]\}}?|/|\*| |{_UNIT})*$",
      lambda m: re.sub("[A-Za-zΩ]+", r'"\g<0>"', m[0])),
     # rule 12: environments do not differ, but a determinant is another thing
     (rf"\\begin{_MATRIX}", "⟦⟦"), (rf"(?:\\\\)? ?\\end{_MATRIX}", "⟧⟧"),
