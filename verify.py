@@ -48,8 +48,7 @@ def is_correct(response: str, gold: str) -> bool:
     """Whether the response answers `gold`. Never raises; linear in its length."""
     if response.strip() == gold.strip() != "":
         return True
-    answer = extract_answer(response)
-    return answer is not None and is_equivalent(answer, gold)
+    return is_equivalent(extract_answer(response) or "", gold)  # nothing is equivalent to ""
 
 
 def pass_at_k(n: int, c: int, k: int) -> float:
@@ -197,7 +196,8 @@ _REWRITES = [(re.compile(pattern), to) for pattern, to in (  # each sees what th
     (r"(?<=[0-9]) ?[xX] ?(?=10 ?\^)", "*"),
     (r"\^ ?\{?((?: ?\\prime)+) ?\}?", lambda m: "'" * m[1].count("prime")),
     # single letters are units only here, behind a number and a space: '6 m', but not '6m'
-    (rf"(?:(?<=[0-9)])(?<![A-Za-z][\^_][0-9])|10\^\{{-?[0-9]+\}}) {_UNIT}(?:\^\{{?-?[0-9]\}}?|/|\*| |{_UNIT})*$",
+    ((r"(?:(?<=[0-9)])(?<![A-Za-z][\^_][0-9])|10\^\{-?[0-9]+\}) "
+      rf"{_UNIT}(?:\^\{{?-?[0-9]\}}?|/|\*| |{_UNIT})*$"),
      lambda m: re.sub("[A-Za-zΩ]+", r'"\g<0>"', m[0])),
     # rule 12: environments do not differ, but a determinant is another thing
     (rf"\\begin{_MATRIX}", "⟦⟦"), (rf"(?:\\\\)? ?\\end{_MATRIX}", "⟧⟧"),
