@@ -1534,6 +1534,7 @@ RULES = r"""
 rule 1 exact values
 3/4 == \frac{3}{4} ; \frac34 ; \dfrac{6}{8} ; 0.75 ; .75 ; 0.750 != 4/3 ; 0.7
 3 == 3.0 ; 03 ; 3. ; +3 ; \frac{9}{3} != 3.0001 ; -3 ; 33
+0 != 0.(3)
 \frac{1}{3} == 0.\overline{3} ; 0.\bar{3} ; 2/6 != 0.333 ; 0.3333333333333333
 \pi == pi ; π ; \frac{2\pi}{2} != 3.1416 ; 22/7
 100000 == 1 x 10^5 ; 10**5 ; 1e5 ; 10^5 ; 1 \times 10^{5} != 100001 ; 99999.9
@@ -1553,7 +1554,7 @@ rule 4 units
 15\mbox{ cm}^2 == 15 ; 15 square centimeters != 225 ; 15 m^2
 6m == 6 m != 6 ; m
 120 != 5 apples! ; 5 \text{ cm}^{120}
-5 != 5 elevenths ; 5 halves ; 5 hundredths ; 5 trillion ; 5 doubled ; 5 km - 3 km ; 5"+3" ; 5\mathrm{i} ; 5\text{x}
+5 != 5 pqr ; 5abc ; 5 elevenths ; 5 halves ; 5 hundredths ; 5 trillion ; 5 doubled ; 5 km - 3 km ; 5"+3" ; 5\mathrm{i} ; 5\text{x}
 \pi h r^2 == \pi hr^2 ; \pi r^2 h != \pi ; \pi cm
 20^\circ C == 20 ; 20°C != 20°F ; 20 cm
 3000000 == 3 million != 3
@@ -1572,12 +1573,12 @@ rule 7 mixed numbers
 -7/2 == -3\frac12 ; -3 1/2 != -5/2
 15 != 1 5 ; 3\ 5
 rule 8 equations
-5 == x = 5 ; 5 = x ; P(A) = 5 ; f(x)=5 ; AB = 5 ; m_{\max} = 5 != x^2 = 5 ; 2x = 5
+5 == x = 5 ; 5 = x ; x ≈ 5 ; P(A) = 5 ; f(x)=5 ; f(x+1)=5 ; d(A,B)=5 ; AB = 5 ; m_{\max} = 5 != x^2 = 5 ; 2x = 5
 r = 3 == 3 ; r=3 != r^2 = 3 ; r^2 = 9 ; 9
 33 == m+n = 33 ; m \cdot n = 33 ; \frac{m}{n} = 33 ; a+b+c = 11 + 22 = 33 ; m\angle ABC = 33^\circ
 33 != not a = 33 ; half the radius = 33 ; n squared = 33 ; n \not= 33
 4 == \phi(10) = 4 ; \gcd(8, 12) = 4 ; \mathbb{P}(E) = 4 ; P(A \cap B) = 4 ; T_\infty = 4 ; ∠ABC = 4^\circ ; P(A|B) = 4 != \sin(x) = 4
-33 != x + y = 33 ; xy = 33 ; 2m + n = 33 ; m + 1 = 33 ; m^2 = 33 ; |x| = 33 ; \log_2 x = 33 ; 2^n = 33
+33 != x + y = 33 ; xy = 33 ; 2m + n = 33 ; m + 1 = 33 ; m^2 = 33 ; m n^2 = 33 ; \pi r = 33 ; |x| = 33 ; \log_2 x = 33 ; 2^n = 33
 3, 4 == p = 3, q = 4 ; x_1 = 3, x_2 = 4 != p = 3, q = 5 ; p = 3
 x = 5 == 5 ; 5 = x != y = 5 ; x = 6
 y = 2x + 3 == 2x - y + 3 = 0 ; y - 2x = 3 ; 2y = 4x + 6 != y = 3x + 2 ; x = 2y + 3
@@ -1607,7 +1608,11 @@ rule 10 radicals, pi, i
 -1 == i^2 ; i \cdot \frac{1}{i} \cdot i^2 \cdot i^4 ; (\sqrt{-1})^2 ; i^6 != i^4 ; 1 ; i
 -4 == (2i)^2 ; \frac{4i}{i^3} \cdot i^0 != 4 ; 4i
 \frac{1}{2i} == -\frac{i}{2} ; \frac{-1}{2}\mathrm{i} != \frac12 ; \frac{i}{2}
--1 != i^{2/3}
+-1 != i^{2/3} ; \sqrt[6]{-1} \sqrt[6]{-1}
+-2 == \sqrt[3]{-8} != \sqrt[3]{8}
+1-\sqrt2 != \sqrt{(1-\sqrt2)^2} ; ((1-\sqrt2)^8)^{1/8} ; ((1-\sqrt2)^{-2})^{-1/2}
+\sqrt{x+1} == \frac{1}{\sqrt{\frac{1}{x+1}}} != \sqrt{x} + 1
+4\pi == π(4) != 4p
 \sqrt{1009} == \sqrt{4036}/2 ; \frac{1009}{\sqrt{1009}} != \sqrt{1013}
 2\pi == 2\pi \approx 6.28 ; 2π ≈ 6.283 != 2\pi \approx 6.28, 3 ; 6.28
 \arcsin x == \sin^{-1}(x) ; \sin^{-1} x ; \arcsin(x) != \frac{1}{\sin x} ; \sin x
@@ -1683,6 +1688,8 @@ def test_rule_of_judgement(answer, gold, verdict):
         (r"$\boxed{1}$ $\boxed{2}$, $\boxed{3}$", "1, 2, 3"),
         (r"either $\boxed{16}$ or else $\boxed{18}$", "16, 18"),
         (r"\[\boxed{5}\] \boxed{5}", "5"),
+        ("(a) \\boxed{5}\n\n- (b) \\boxed{6}", "5, 6"),
+        (r"$x_1 = \boxed{5}$, $x_2 = \boxed{6}$", "5, 6"),
         (r"The answer is 5, that is \boxed{5", None),  # it breaks off
         ("The final answer is $5$. I hope it is correct.", "$5$"),
         ("**Answer:** 5", "5"),
@@ -1718,6 +1725,22 @@ def test_rule_of_judgement(answer, gold, verdict):
         ("The answer is 5, not 7.", "5"),
         ("The answer is 18, and we are done.", "18"),
         ("The answer is 109<|im_end|>", "109"),
+        ("The answer is 42 (forty-two).", "42"),
+        ("The answer is actually 42 when x = 7.", "42"),
+        ("The answer is 3 (mod 7).", "3 (mod 7)"),
+        ("Answer: She has 5 apples.", "5 apples"),
+        ("So\n$$\nx = 5\n$$", "x = 5"),
+        ("The interval is $[2, 3)$.", "[2, 3)"),
+        ("The total (with tax) is 5).", "5"),
+        ("The total is *5*.\n\n---", "5"),
+        ("The area is 16 pi.", "16 pi"),
+        ("He has 5 dozen eggs.", "5 dozen"),
+        (r"So x \neq 5.", r"x \neq 5"),
+        ("It is 5 times 6.", "5 times 6"),
+        ("She has twice 5.", "twice 5"),
+        ("5 apples or maybe 6 apples", "5 apples or maybe 6"),
+        ("He needs 5 (or 6).", "5 (or 6)"),
+        ("The price rose from 10 to 15 dollars.", "15"),
         ("12 * 3 = 36, and 36 +", None),
         ("It is 7 in all", "7"),
         ("The area is 5 cm^2.", "5 cm^2"),

@@ -30,11 +30,10 @@ judgement, quoted by number where they are applied:
 
 import math
 import re
-from collections import Counter
+from collections import Counter, namedtuple
 from fractions import Fraction
 from functools import lru_cache, reduce
 from itertools import product
-from typing import NamedTuple
 
 # Beyond these bounds only equal strings count, so that no input takes more than a part of a second.
 MAX_CHARS = 600  # of an answer
@@ -64,16 +63,19 @@ def pass_at_k(n: int, c: int, k: int) -> float:
 _BRACES = reduce(lambda inner, _: rf"(?:[^{{}}\\]|\\.|\{{{inner}\}})*+", range(20), "")
 _BOX = rf"\\boxed\s*\{{({_BRACES})\}}"
 _BESIDE = (  # what may stand between two boxes that are offered at once
-    r"(?:[\s,;.$&%/|()*~]|\\[()\[\],;:! ]|\\q?quad|\\text\s*\{\s*(?:and|or),?\s*\}|[A-Za-z]\s*="
-    r"|\b(?:and|or|else|also|either|maybe|perhaps|possibly|alternatively)\b){0,80}")
+    r"(?:[\s,;.$&%/|()*~<>-]|\\[()\[\],;:!\\ ]|\\q?quad|\\text\s*\{\s*(?:and|or),?\s*\}"
+    r"|[A-Za-z](?:_\w)?\s*[=)<]|\b(?:and|or|else|also|either|maybe|perhaps|possibly)\b){0,80}")
 _BOXES = re.compile(f"{_BOX}(?:{_BESIDE}{_BOX})*", re.DOTALL)
 _PHRASE = re.compile(
     r"(?:<answer>|####|\b(?:answer|ans|correct (?:option|choice))(?:\s(?:to|of|for) [^.\n]{0,60}?)?"
     r"\s*(?:\b(?:is|are|was|(?:would|will|must|should) be|equals)\b|[:=]))"
-    r"(?:[\s:=]|\$\$|\\\[|\b(?:therefore|thus|simply|just|exactly|equal to|given by)\b)*+"
-    r"(?!#|(?-i:[A-Z])[^\n:]{0,40}:[^\n]{0,80}\n)", re.IGNORECASE)  # but not '#### Step 2: add'
-_CLAUSE_END = re.compile(r"\n|<[/|]|\.(?=\$*(?:\s|$))|(?<!\\)!(?=\s|$)"
-                         r"|,?\s\(?(?:because|since|as|which|so|of|and (?:we|this|it|the))\s")
+    r"(?:[\s:=]|\$\$|\\\[|\b(?:therefore|thus|simply|just|exactly|actually|equal to|given by)\b)*+"
+    r"(?!#|(?-i:[A-Z])[^\n:]{0,40}:[^\n]{0,80}\n)"  # but not '#### Step 2: add'
+    r"(?:(?-i:[A-Z])[^.,;:\n]{0,60}?\s(?:is|are|has|have|makes|earns|needs|costs|will be)\s)?",
+    re.IGNORECASE)
+_CLAUSE_END = re.compile(
+    r"\n|<[/|]|\.(?=\$*(?:\s|$))|(?<!\\)!(?=\s|$)|\s\((?!mod)[a-z]{3}"
+    r"|,?\s\(?(?:because|since|as|which|so|of|when|for|i\.e\.|and (?:we|this|it|the))\s")
 _NEGATED = re.compile(
     r"(?<!\S)(?=\S*[0-9])\S+\s(?:is|are)\s(?:not|wrong|incorrect)\b|\b(?:(?:is\s+)?(?:not|never"
     r"|cannot|wrong|false)|\w+n't)\b(?! hard)[^.,;:\n]{0,40}?[0-9][0-9.,/]*")
@@ -81,12 +83,12 @@ _WITH_NUMBER = (  # $x = 5$, but not '$5 or $'; \(x = 5\); a word with a digit
     r"(?:\$(?!\s)[^$]+(?<!\s)\$(?![0-9])|\\\((?:[^\\]|\\[^()]){0,600}+\\\)"
     r"|(?<!\S)(?=\S*[0-9])\S*[^\s.,;:!?*。，])")
 _LAST = re.compile(  # the last number with what belongs to it: y = 2x, 3 or 5, - 7, 2 million
-    r"(?:(?:\b\S{1,20}\s[=<>≤≥≈≡]|[-−±]|minus|negative)\s)?"
-    rf"{_WITH_NUMBER}(?:[,;]?\s(?:(?:or|and|\(?mod|[-+*/=<>×÷±≤≥≈≡x])\s)?(?:\w\s[=<>≤≥]\s)?"
-    rf"{_WITH_NUMBER})*"
-    r"(?:\s(?:or (?:more|less)|hundred|thousand|[mb]illion))?")
+    r"(?:(?:\b\S{1,20}\s(?:[=<>≤≥≈≡≠]|\\neq?)|[-−±]|minus|negative|twice|half of|root of)\s)?"
+    rf"{_WITH_NUMBER}(?:(?:\s[a-z]+(?=,?\s\(?or\s))?[,;]?\s\(?(?:(?:[-+*·⋅/=<>×÷±≤≥≈≡x]|times|plus|minus"
+    rf"|mod|and|or(?:\s[a-z]+)?)\s)?(?:\w\s[=<>≤≥]\s)?{_WITH_NUMBER})*"
+    r"(?:\s(?:or (?:more|less)|squared|and a half|dozen|hundred|thousand|[mb]illion|pi|π))?")
 _END = re.compile(  # of a response that doesn't break off: a full stop, or a few words
-    r"(?![}^_(])(?:[\s\S]*[.!?][*_)$\s]*|(?:[\s%]|\\?[)\]]|(?!(?:is|are|equals|the|and|or|so|of|we"
+    r"(?![}^_(])(?:[\s\S]*[.!?][-*_)$`\s]*|(?:[\s%$]|\\?[)\]]|(?!(?:is|are|equals|the|and|or|so|of|we"
     r"|to|by|then|that|gives?|get)$)[a-z]+\b){0,9})")
 # fmt: on
 
@@ -128,7 +130,8 @@ def _stated(tail: str) -> str | None:
     if not found or not _END.fullmatch(tail, found[-1].end()):
         return None
     last = re.split(r"(?<![\^_A-Za-z])[0-9)]\s*=>?|>>|->|→", found[-1][0].replace("$", ""))[-1]
-    return last.strip('`"') if last.count("(") == last.count(")") else last.strip("()")
+    closed = len(re.findall(r"[(\[]", last)) == len(re.findall(r"[)\]]", last))
+    return last.strip('*_`" ' if closed else "() ")
 
 
 # ---- normalise -----------------------------------------------------------------------------------
@@ -156,7 +159,7 @@ _CHANGES = (  # words that change the number or name beside them: unreadable
     r"|minus|[a-z]*(?:squared|cubed)|negative|inverse|reciprocal|over|under|about|factorial|only"
     r"|wrong|m[ai][xn]imum|below|above|mod(?:ulo)?|digit|root|third|quarter|lakh|crore|one|two|three"
     r"|five|eight|nine|twelve|(?:four|six|seven|ten|eleven)(?:th)?|[a-z]+(?:teen|dred|sand|lion)th"
-    r"|(?:fif|eigh|nin|twelf)th|(?:twen|thir|for|fif|six|seven|eigh|nine)t(?:y|ieth)|trillion)s?")
+    r"|(?:fif|eigh|nin|twelf)th|(?:twen|thir|for|fif|six|seven|eigh|nine)t(?:y|ieth)|trillion|false)s?")
 _WORD = (r"(?!(?:abcd?e?|def|uvw)$)(?=.*[aeiouAEIOU\u0080-\uffff])(?!.*(.)\1\1)"  # not factors
          r"(?:[^\W\d_][^\W\d_A-Z]{2,}|[A-Z]{4,})")
 _UNITS = re.compile(r'"(?:USD|€|£)"\*|(?<=[0-9.)}\]⌝π])'  # may be left out beside a number (rule 4)
@@ -176,7 +179,7 @@ _REWRITES = [(re.compile(pattern), to) for pattern, to in (  # each sees what th
       r"|boldsymbol|math(?:bf|it)|overline(?=\{[A-Z]+\})|boxed)(?![a-zA-Z])"), ""),
     (rf"\\(?:text(?:bf|it|rm)?|[mh]box|mathrm|operatorname)\s*\{{({_NESTED})\}}",
      lambda m: re.sub(r"(?<![\w(])([mgshLNWVAKCF])(?![\w)])", r'"\1"', f" {m[1]} ")),
-    (r"\s+", " "), (r"^ | ?(?<!\.)\.? ?$", ""), (r"\\mathbb ?\{?R\}?|ℝ", "(-∞,∞)"),
+    (r"\s+", " "), (r"^ | ?\.? ?$", ""), (r"\\mathbb ?\{?R\}?|ℝ", "(-∞,∞)"),
     (rf"\{{({_NESTED})(\\over|\\choose)\b({_NESTED})\}}", r"\2{\1}{\3}"),
     (r"\\[a-zA-Z]+|[^\x00-\x7f√]", lambda m: _SPELLINGS.get(m[0], m[0])),
     (r"√\s*([0-9.]+)", r"\\sqrt{\1}"), ("√", r"\\sqrt "), ("<=", "≤"), (">=", "≥"), (r"\*\*", "^"),
@@ -246,22 +249,19 @@ class Sum(frozenset):
     """A number or formula: pairs (monomial, Fraction), a monomial a frozenset of (atom, exponent).
 
     Atoms are letters and words; -1 and primes, with exponents from 0 to 1; functions, ("\\sin", x)
-    for sin x; and sums in a denominator or under a root.
+    for sin x and ("^", 2, n) for 2^n; and sums in a denominator, under a root or to a high power.
     """
 
     kind = ""
 
 
-class Form(NamedTuple):
+class Form(namedtuple("Form", "kind items")):
     """Sums or forms that belong together.
 
     kind: the brackets as they are written, so that (1,2) is a point and an interval; "{}" a set,
     list or union, "⟦⟧" a matrix or a row of one, "=", ":" and others a relation, with an interval
-    in place of an inequality. "," is a list that is still being read.
+    in place of an inequality. "," is a list that is still being read. items: a tuple of them.
     """
-
-    kind: str
-    items: tuple
 
 
 def _term(number: Fraction | int, powers: dict | tuple = ()) -> Sum:
@@ -269,8 +269,6 @@ def _term(number: Fraction | int, powers: dict | tuple = ()) -> Sum:
     number, powers, sums = Fraction(number), dict(powers), []
     for atom, exponent in powers.items():
         if isinstance(atom, int):
-            if atom == -1 and exponent.denominator % 2:
-                exponent = exponent.numerator  # odd roots of -1 are -1
             whole, powers[atom] = divmod(exponent, 1)
             if atom.bit_length() * abs(whole) > MAX_BITS:
                 raise Unreadable
@@ -281,7 +279,7 @@ def _term(number: Fraction | int, powers: dict | tuple = ()) -> Sum:
     if (abs(number.numerator) * number.denominator).bit_length() > MAX_BITS:
         raise Unreadable
     mono = frozenset(item for item in powers.items() if item[1])
-    return reduce(_multiply, sums, Sum({(mono, number)} if number else ()))
+    return reduce(_multiply, sorted(sums, key=len), Sum({(mono, number)} if number else ()))
 
 
 def _add(p, q, sign: int = 1) -> Sum:
@@ -296,7 +294,7 @@ def _add(p, q, sign: int = 1) -> Sum:
 
 def _multiply(p: Sum, q: Sum) -> Sum:
     total = Counter()
-    if len(p) * len(q) > 5 * MAX_TERMS:
+    if len(p) * len(q) > 2 * MAX_TERMS:
         raise Unreadable
     for (m, a), (n, b) in product(p, q):
         powers = Counter(dict(m))
@@ -307,19 +305,25 @@ def _multiply(p: Sum, q: Sum) -> Sum:
 
 @lru_cache(maxsize=1024)  # nested fractions repeat their denominators
 def _power(base: Sum, exponent: Sum) -> Sum:
-    """base ^ exponent. Letters in exponents split: 2^(n+1) = 2 2^n, 4^n = (2^n)^2 (rule 11)."""
-    if not base:
-        raise Unreadable  # 0^0, 0^-1 and 0^x are nothing, and nobody writes 0^2
+    """base ^ exponent. Letters in exponents split: 2^(n+1) = 2 2^n, 4^n = (2^n)^2 (rule 11).
+
+    Letters count as positive, so that sqrt(x^2) is x.
+    """
     powers = Counter()
     for (atom, e), (mono, times) in product(_factors(base).items(), exponent):
-        if atom == -1 and e % 1 and times % 1:
-            raise Unreadable  # roots of i have no order
+        if times % 1 and e not in (0, 1) and (atom == -1 or _is_constant(atom)):
+            raise Unreadable  # the root of a power may have another sign
+        if atom == -1 and times.denominator % 2:
+            times = times.numerator  # odd roots of -1 are -1
         powers[("^", atom, mono) if mono else atom] += e * times
     return _term(1, powers)
 
 
 def _factors(total: Sum) -> Counter:
-    """A sum as powers of -1, primes (up to 1000, and what is left) and other atoms."""
+    """A sum as powers of -1, primes (up to 1000, and what is left) and other atoms.
+
+    0 is Unreadable: 0^0, 0^-1 and 0^x are nothing, and nobody writes 0^2.
+    """
     above, below = zip(*(number.as_integer_ratio() for _, number in total), strict=True)
     content = Fraction(math.gcd(*above), math.lcm(*below))
     factors = Counter([Sum((mono, number / content) for mono, number in total)])
