@@ -1644,7 +1644,7 @@ rule 12 matrices, bases, ratios, text
 \begin{pmatrix}1&2\\3&4\end{pmatrix} == A = \begin{bmatrix}1 & 2 \\[4pt] 3 & 4\end{bmatrix} != 1,2,3,4
 1A_{16} != A_{16} ; 1A ; 26
 12_{16} == 12 base 16 != 12_1
-12_8 == 12_{8} ; (12)_8 ; 12 base 8 != 12 ; 12_9 ; 10
+12_8 == 12_{8} ; (12)_8 ; {12}_8 ; 12 base 8 != 12 ; 12_9 ; 10
 1:2 == 1 : 2 != 2:1 ; 1,2
 \text{Evelyn} == Evelyn ; evelyn ; EVELYN != Navin ; Evelyn or Navin
 east == East != seat ; west
@@ -1688,6 +1688,7 @@ def test_rule_of_judgement(answer, gold, verdict):
         (r"$\boxed{1}$ $\boxed{2}$, $\boxed{3}$", "1, 2, 3"),
         (r"either $\boxed{16}$ or else $\boxed{18}$", "16, 18"),
         (r"\[\boxed{5}\] \boxed{5}", "5"),
+        (r"$\boxed{42}$, or alternatively $\boxed{84}$", "42, 84"),
         ("(a) \\boxed{5}\n\n- (b) \\boxed{6}", "5, 6"),
         (r"$x_1 = \boxed{5}$, $x_2 = \boxed{6}$", "5, 6"),
         (r"The answer is 5, that is \boxed{5", None),  # it breaks off
@@ -1738,6 +1739,9 @@ def test_rule_of_judgement(answer, gold, verdict):
         (r"So x \neq 5.", r"x \neq 5"),
         ("It is 5 times 6.", "5 times 6"),
         ("She has twice 5.", "twice 5"),
+        ("x = 5 / 2\nx = 2.5", "x = 2.5"),
+        ("A: She paid 3 dollars. The answer is 5.", "5"),
+        ("所以应该读 42 页。", "42"),
         ("5 apples or maybe 6 apples", "5 apples or maybe 6"),
         ("He needs 5 (or 6).", "5 (or 6)"),
         ("The price rose from 10 to 15 dollars.", "15"),

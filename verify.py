@@ -63,9 +63,10 @@ def pass_at_k(n: int, c: int, k: int) -> float:
 _BRACES = reduce(lambda inner, _: rf"(?:[^{{}}\\]|\\.|\{{{inner}\}})*+", range(20), "")
 _BOX = rf"\\boxed\s*\{{({_BRACES})\}}"
 _BESIDE = (  # what may stand between two boxes that are offered at once
-    r"(?:[\s,;.$&%/|()*~<>-]|\\[()\[\],;:!\\ ]|\\q?quad|\\text\s*\{\s*(?:and|or),?\s*\}"
-    r"|[A-Za-z](?:_\w)?\s*[=)<]|\b(?:and|or|else|also|either|maybe|perhaps|possibly)\b){0,80}")
+    r"(?:[\s,;.$&%/|()*~<>{}-]|\\(?:[()\[\],;:!\\ ]|q?quad|text)|[A-Za-z](?:_\w)?\s*[=)<]"
+    r"|\b(?:and|or|else|also|either|maybe|perhaps|possibly|alternatively|otherwise)\b){0,80}")
 _BOXES = re.compile(f"{_BOX}(?:{_BESIDE}{_BOX})*", re.DOTALL)
+_SHORT = re.compile(f".{{1,{MAX_CHARS}}}")  # one line
 _PHRASE = re.compile(
     r"(?:<answer>|####|\b(?:answer|ans|correct (?:option|choice))(?:\s(?:to|of|for) [^.\n]{0,60}?)?"
     r"\s*(?:\b(?:is|are|was|(?:would|will|must|should) be|equals)\b|[:=]))"
@@ -84,11 +85,11 @@ _WITH_NUMBER = (  # $x = 5$, but not '$5 or $'; \(x = 5\); a word with a digit
     r"|(?<!\S)(?=\S*[0-9])\S*[^\s.,;:!?*。，])")
 _LAST = re.compile(  # the last number with what belongs to it: y = 2x, 3 or 5, - 7, 2 million
     r"(?:(?:\b\S{1,20}\s(?:[=<>≤≥≈≡≠]|\\neq?)|[-−±]|minus|negative|twice|half of|root of)\s)?"
-    rf"{_WITH_NUMBER}(?:(?:\s[a-z]+(?=,?\s\(?or\s))?[,;]?\s\(?(?:(?:[-+*·⋅/=<>×÷±≤≥≈≡x]|times|plus|minus"
-    rf"|mod|and|or(?:\s[a-z]+)?)\s)?(?:\w\s[=<>≤≥]\s)?{_WITH_NUMBER})*"
-    r"(?:\s(?:or (?:more|less)|squared|and a half|dozen|hundred|thousand|[mb]illion|pi|π))?")
+    rf"{_WITH_NUMBER}(?:(?: [a-z]+(?=,? \(?or ))?[,;]? \(?(?:(?:[-+*·⋅/=<>×÷±≤≥≈≡x]|times|plus"
+    rf"|minus|mod|and|or(?: [a-z]+)?) )?(?:\w [=<>≤≥] )?{_WITH_NUMBER})*"
+    r"(?: (?:or (?:more|less)|squared|and a half|dozen|hundred|thousand|[mb]illion|pi|π))?")
 _END = re.compile(  # of a response that doesn't break off: a full stop, or a few words
-    r"(?![}^_(])(?:[\s\S]*[.!?][-*_)$`\s]*|(?:[\s%$]|\\?[)\]]|(?!(?:is|are|equals|the|and|or|so|of|we"
+    r"(?![}^_(])(?:[\s\S]*[.!?。][-*_)$`\s]*|(?:[\s%$]|\\?[)\]]|(?!(?:is|are|equals|the|and|or|so|of|we"
     r"|to|by|then|that|gives?|get)$)[a-z]+\b){0,9})")
 # fmt: on
 
@@ -118,7 +119,7 @@ def _boxed(text: str) -> str | None:
 
 def _stated(tail: str) -> str | None:
     """The answer of a response without a box (rule 3)."""
-    if len(tail) <= MAX_CHARS and '"' not in (text := _normalise(tail)) and _parse(text):
+    if _SHORT.fullmatch(tail) and '"' not in (text := _normalise(tail)) and _parse(text):
         return tail  # the response is nothing but an answer: it holds no words
     tail = _NEGATED.sub(" ", tail).strip()
     if phrases := list(_PHRASE.finditer(tail)):
@@ -150,7 +151,7 @@ _ROWS = (  # spellings of commands, characters and words: * for \cdot, for \time
     r'*10^{3} thousand  *10^{6} million  *10^{9} billion  "€" € euro  "£" £  "USD" usd dollar  '
     r'"%" percent  "°" degree  "h" hour  "s" second  "min" minute  "in" inch inche  "lb" pound  '
     r'"ft" foot feet  "g" gram  "m" meter  "cm" cm centimeter  "mm" mm millimeter  "mph" mph  '
-    r'"km" km kilometer  "kg" kg kilogram  "of" of')
+    r'"km" km kilometer  "cent" ¢  "kg" kg kilogram  "of" of')
 _SPELLINGS = {word: row.split()[0] for row in _ROWS.split("  ") for word in row.split()[1:]}
 _FUNCTION = "(?:arc)?(?:sin|cos|tan)h?|cot|sec|csc|ln|log"
 _UNIT = r"(?:[cmkd]m|[km]?g|m[lL]|yd|mi|in|ft|lb|oz|[kM]?Hz|k?J|min|hr|[mgshLNWVAKCFΩ])(?![A-Za-z])"
@@ -186,9 +187,9 @@ _REWRITES = [(re.compile(pattern), to) for pattern, to in (  # each sees what th
     # degrees, percent (rule 6), choices such as '(B) 12', bases
     (r'(?:\^ ?(?:°|\{ ?° ?\})|°)(?: ?"?([CF])\b"?)?', r'"°\1"'), (r"\\?%|\b[Pp]er ?cent\b", '"%"'),
     (r"\b(?:sq(?:uare|\.)?|(cubic)) ([a-z]+)", lambda m: f"{m[2]}^{3 if m[1] else 2}"),
-    (r"^\(?([A-E])[).:]+ (?!.*\b(?:or|and|[A-E])\b)[^(),]+$", r"\1"),
+    (r"^\(?([A-E])[).:]+ (?!.*(?:\b(?:or|and|is|[A-E])\b|\. ))[^(),]{1,40}$", r"\1"),
     (r"^(?:(?:[Oo]ption|[Cc]hoice) (?=\(?[A-Z]\b)|=)|(?<=^[A-Z])\)$", ""),
-    (r" ?\(? ?\b(?:in )?base ?([0-9]+)\)?", r"_{\1}"), (r"\((\w+)\)(?=_)", r"\1"),
+    (r" ?\(? ?\b(?:in )?base ?([0-9]+)\)?", r"_{\1}"), (r"(?<![\w}])[({](\w+)[)}](?=_)", r"\1"),
     # fractions, mixed numbers (rule 7), 0.1(6) as (16-1)/90, powers of ten, primes
     (r"\\(frac|sqrt|binom) ?([0-9])", r"\\\1{\2}"), (r"\\frac({[^{}]*}) ?([0-9])", r"\\frac\1{\2}"),
     ((r"(?<![\w.^*/}])([0-9]+)(?: ?\\frac{([0-9]+)}{([0-9]+)}| ([0-9]+) ?/ ?([0-9]+)(?![\w.^]))"),
