@@ -1572,6 +1572,7 @@ rule 7 mixed numbers
 7/2 == 3\frac{1}{2} ; 3\frac12 ; 3 1/2 ; 3½ != 31/2 ; 3-1/2 ; 3\cdot\frac12
 -7/2 == -3\frac12 ; -3 1/2 != -5/2
 15 != 1 5 ; 3\ 5
+5 == |-5| ; \left|{-5}\right| ; \lfloor 5.5 \rfloor ; \lceil 4.5 \rceil ; 5!/4! ; \binom{5}{4} != |5i| ; -|5|
 rule 8 equations
 5 == x = 5 ; 5 = x ; x ≈ 5 ; P(A) = 5 ; f(x)=5 ; f(x+1)=5 ; d(A,B)=5 ; AB = 5 ; m_{\max} = 5 != x^2 = 5 ; 2x = 5
 r = 3 == 3 ; r=3 != r^2 = 3 ; r^2 = 9 ; 9

@@ -214,7 +214,7 @@ _REWRITES = [(re.compile(pattern), to) for pattern, to in (  # each sees what th
     (r"\|([^|]+)\|", r"⌜\1⌝"), (r"(?<=[0-9})π]) ?≈ ?-?[0-9]*\.[0-9]+", ""), ("≈", "="),
     # words; spaces are left only between words and numbers
     (r'(?<![^\W\d_])(?<![\\"])[^\W\d_]{2,}', lambda m: _mark_word(m[0])),
-    (r'(?<=\w)"\s+"(?=\w)', " "), (r"(?<![0-9A-Za-z.\s])\s+(?!\s)|\s+(?![0-9A-Za-z.\s])", ""),
+    (r"(?<![0-9A-Za-z.\s])\s+(?!\s)|\s+(?![0-9A-Za-z.\s])", ""),
     (r'("(?:USD|€|£)"|\))(?=[0-9.])', r"\1*"), (r",(?=[,;])", ""),
     (r"\\exp\b", "e^"), (r"\\(sin|cos|tan)\^\{?-1\}?", r"\\arc\1 "),
 )]
