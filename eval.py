@@ -40,7 +40,6 @@ from pathlib import Path
 
 import numpy as np
 import torch
-import transformers
 
 import lte
 from verify import pass_at_k
@@ -222,7 +221,7 @@ def read_run(folder: str) -> dict:
     settings = lte.read_settings(path / "config.json", "settings")
     try:
         metrics, _, validations = (lte.read_log(path / name) for name in lte.Run.LOGS)
-        ended = metrics[-1]["step"] == validations[-1]["step"]
+        ended = metrics[-1]["step"] == validations[-1]["step"] and (path / "final").is_dir()
         run = {"settings": settings, "key": (settings["model"], settings["seed"])}
         run |= {"metrics": metrics, "first": validations[0], "last": validations[-1]}
     except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
@@ -287,6 +286,8 @@ def compare(folders: list[str], figure: str | None) -> None:
     k, width = runs[0]["last"]["k"], max(map(len, methods)) + 2
     if any(run["last"]["k"] != k for run in runs):
         raise lte.UserError("the runs were validated with different --eval-samples")
+    if len({run["settings"]["eval_data"] or run["settings"]["data"] for run in runs}) > 1:
+        raise lte.UserError("the runs were validated on different problems (--eval-data, --data)")
     print("At the last validation, in percent: mean +- sd over runs (models x seeds)\n")
     head = f"{'':{width}}{'runs':>5}{'steps':>7}{'rollouts':>10}"
     print(head + f"{'Pass@1':>15}{f'Pass@{k}':>15}{'none-pass':>15}")
@@ -454,8 +455,7 @@ def build_parser() -> lte.Parser:
 
 def main(argv: list[str] | None = None) -> int:
     """The command line. Returns the exit status: 2, after one line, for what the user can mend."""
-    transformers.logging.set_verbosity_error()
-    transformers.logging.disable_progress_bar()
+    lte.only_our_lines()
     try:
         args = build_parser().parse_args(argv)
         if args.reproduce:
@@ -465,7 +465,9 @@ def main(argv: list[str] | None = None) -> int:
         elif args.weight:
             draw_weight(args.weight)
         elif args.model and args.data:
-            args.out = args.out or f"runs/eval-{Path(args.model).resolve().name}"
+            path = Path(args.model).resolve()
+            name = path.parent.name if path.name == "final" else path.name  # of a run
+            args.out = args.out or f"runs/eval-{name}"
             evaluate_files(args)
         else:
             raise lte.UserError("give --model and --data, --compare or --reproduce (see --help)")

@@ -52,6 +52,7 @@ import dataclasses
 import hashlib
 import http.client
 import json
+import logging
 import math
 import os
 import platform
@@ -127,7 +128,7 @@ class Config:
     updates_per_step: int = setting(2, "optimizer steps a step, sharing the problems", least=1)
     keep_failed: int = setting(1, "failed rollouts that a rescued group keeps at least", least=0)
     max_new_tokens: int = setting(1024, "length limit of a response", least=1)
-    temperature: float = setting(1.0, "of sampling and of every log-probability", above=0)
+    temperature: float = setting(1.0, "of sampling and of every log-probability", least=0.01)
     lr: float = setting(1e-6, "learning rate of AdamW, constant", above=0)
     clip: float = setting(0.2, "epsilon of the clipped on-policy term", least=0)
     gamma: float = setting(0.1, "gamma of f(r') = r' / (r' + gamma), the off-policy term", above=0)
@@ -139,7 +140,7 @@ class Config:
     max_grad_norm: float = setting(1.0, "the gradient is scaled down to this norm", above=0)
     system_prompt: str = setting("", "what the model is told before each problem")
     micro_tokens: int = setting(FORWARD_TOKENS, "tokens a forward-backward pass: memory", least=1)
-    cache_gib: float = setting(4.0, "GiB for the key-value cache when sampling", above=0)
+    cache_gib: float = setting(4.0, "GiB for sampling's cache; one group always fits", above=0)
     gradient_checkpointing: bool = setting(False, "recompute activations: slower, less memory")
     pure_bf16: bool = setting(False, "weights and optimizer in bfloat16: less memory, less learned")
     cuda_graphs: bool = setting(False, "on a GPU: decode by recorded CUDA graphs (experimental)")
@@ -177,10 +178,14 @@ def check_config(config: Config) -> None:
             raise UserError(f"{flag(f.name)} is {value}: it must be at least {limits['least']}")
         if "above" in limits and not limits["above"] < value < math.inf:
             raise UserError(f"{flag(f.name)} is {value}: it must be above {limits['above']}")
+        if isinstance(value, (int, float)) and value > 2**32:
+            raise UserError(f"{flag(f.name)} is {value}: that is too much")
         if value not in limits.get("choices", [value]):
             raise UserError(f"{flag(f.name)} is {value}: not one of {limits['choices']}")
     if config.threads > 1024:
         raise UserError(f"--threads {config.threads}: no machine has as many")
+    if config.prompts_per_step * config.group_size > 2**20:
+        raise UserError("--prompts-per-step times --group-size: over a million rollouts a step")
     if config.keep_failed >= config.group_size:
         raise UserError("--keep-failed must be below --group-size, or nothing could be rescued")
     if config.updates_per_step > config.prompts_per_step:
@@ -260,7 +265,8 @@ def load_policy(
         raise UserError(f"can't load the model {name!r} (folder or hub name): {reason}") from None
     # A chat model may end its turn with another token than a document, so there can be several.
     eos_ids: set[int] = set()
-    for ids in (model.generation_config.eos_token_id, config.eos_token_id, tokenizer.eos_token_id):
+    for part in (model.generation_config, config.get_text_config(), tokenizer):
+        ids = getattr(part, "eos_token_id", None)
         eos_ids |= set(ids) if isinstance(ids, (list, tuple)) else {ids} - {None}
     if not eos_ids:
         raise UserError(f"the model {name!r} names no end-of-sequence token")
@@ -525,11 +531,17 @@ class Hint:
         return " ".join([*sentences, SILENT]) if sentences else ""
 
 
+def gives_away(answer: str, gold: str) -> bool:
+    """Whether an answer is the right one or holds it among others, as a hedge does: '5 or 7'."""
+    apart = r"\\text\s*\{[^}]*\}|\\[{}]|[$;=]|,(?![0-9]{3}\b)|\b(?:or|and|maybe)\b"
+    return any(is_equivalent(part, gold) for part in [answer, *re.split(apart, answer)])
+
+
 def build_hint(failed: list[Rollout], gold: str | None = None) -> Hint | None:
     """The hint for a none-pass group, by how its responses failed; None if there is nothing to say.
 
     All truncated: Concise. Some: ConciseHint, with the others' answers. None: Hint, the answers.
-    `gold` is there to be kept out: a hedged response fails, yet its answer may be the right one.
+    `gold` is there to be kept out: a hedged response fails, yet holds the right answer.
     (Choice 1.)
     """
     answers: list[str] = []
@@ -537,7 +549,9 @@ def build_hint(failed: list[Rollout], gold: str | None = None) -> Hint | None:
         answer = None if rollout.truncated else rollout.answer
         if not answer or len(answer) > MAX_ANSWER_LENGTH or len(answers) == MAX_ANSWERS:
             continue
-        if not any(is_equivalent(answer, known) for known in [*answers, gold] if known is not None):
+        if gold is not None and gives_away(answer, gold):
+            continue
+        if not any(is_equivalent(answer, known) for known in answers):
             answers.append(answer)
     if all(r.truncated for r in failed):
         return Hint("Concise")
@@ -984,7 +998,7 @@ def give_hints(none_pass: list[Group], shuffled: bool) -> None:
         if shuffled and hint and hint.answers:
             others = (h.answers for h in own[i + 1 :] + own[:i] if h and h.answers)
             gold = group.problem.answer
-            answers = tuple(a for a in next(others, ()) if not is_equivalent(a, gold))
+            answers = tuple(a for a in next(others, ()) if not gives_away(a, gold))
             group.hint = Hint(hint.kind, answers) if answers or hint.kind != "Hint" else None
 
 
@@ -1260,7 +1274,7 @@ def memory_needed(shape, parameters: int, config: Config, prompt: int) -> tuple[
 
     Sampling takes --cache-gib in place of the latter. `shape` is the model's config, `prompt` the
     longest prompt in tokens. Counted for layers like Llama's and Qwen3's: what autograd keeps of a
-    token in each, and 12 bytes a logit. A GPU's allocator needs some more.
+    token in each, and 12 bytes a logit, twice with the entropy bonus. A GPU needs some more.
     """
     # Weight, gradient and two moments; and, mixed, a copy for sampling and one for the forward pass.
     weights = parameters * (8 if config.pure_bf16 else 20 if mixed_precision(config) else 16)
@@ -1275,7 +1289,8 @@ def memory_needed(shape, parameters: int, config: Config, prompt: int) -> tuple[
         layer = 4 * (6 * width + 4 * attention + 4 * inner)
     example = prompt + config.max_new_tokens
     tokens = max(config.micro_tokens, example)
-    logits = 12 * shape.vocab_size * tokens * config.max_new_tokens / example
+    logit = 24 if config.entropy_coef else 12
+    logits = logit * shape.vocab_size * tokens * config.max_new_tokens / example
     activations = tokens * shape.num_hidden_layers * layer + logits
     if config.gradient_checkpointing:  # each layer's input, and one layer at a time
         inputs = tokens * shape.num_hidden_layers * 4 * width
@@ -1483,7 +1498,7 @@ class Run:
         self.folder = Path(config.out)
         self.checkpoints = self.folder / "checkpoint"
         if not config.resume:
-            if self.folder.exists() and any(self.folder.iterdir()):
+            if any(path.suffix != ".tmp" for path in self.folder.glob("*")):
                 raise UserError(f"{self.folder} is in use: --resume the run, or name another --out")
             content = {"settings": dataclasses.asdict(config), **provenance()}
             self.folder.mkdir(parents=True, exist_ok=True)
@@ -1671,8 +1686,12 @@ def train(config: Config) -> int:
     data, held_out_data = find_data(config)
     problems = load_problems(data)
     held_out = load_problems(held_out_data) if held_out_data and config.eval_every else []
-    if METHODS[config.method].solution and not any(p.solution for p in problems):
-        raise UserError(f"--method {config.method}: no problem in {data} has a solution")
+    if METHODS[config.method].solution:
+        right = sum(is_correct(p.solution or "", p.answer) for p in problems)
+        if not right:
+            raise UserError(f"--method {config.method}: no problem in {data} has a right solution")
+        if right < len(problems):
+            tqdm.write(f"{right} of {len(problems)} problems have a solution that gives the answer")
     policy = policy_for(config)
     if config.pure_bf16:
         tqdm.write("--pure-bf16: an update smaller than 1/256 of a weight rounds to nothing")
@@ -1942,14 +1961,23 @@ def resumed_config(folder: Path, given: dict) -> Config:
     return dataclasses.replace(config, **given | {"out": str(folder), "resume": str(folder)})
 
 
-def main(argv: list[str] | None = None) -> int:
-    """The command line. Returns the exit status: 2, after one line, for what the user can mend."""
+def only_our_lines() -> None:
+    """What transformers and the hub say goes: an error of theirs is one line of ours."""
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
+    logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """The command line. Returns the exit status: 2, after one line, for what the user can mend."""
+    only_our_lines()
     try:
         given = vars(build_parser().parse_args(argv))
         work = explain if given.pop("explain", False) else train
         return work(configure(given))
+    except KeyboardInterrupt:
+        print("lte.py: stopped; a run that had begun goes on with --resume", file=sys.stderr)
+        return 130
     except UserError as error:
         message = str(error)
     except OSError as error:

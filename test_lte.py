@@ -410,6 +410,17 @@ def test_choice_1_answers_of_the_hint():
     assert len(lte.build_hint([said(i) for i in range(20)]).answers) == 8
     assert lte.build_hint([said("1" * 101), said(2)]).answers == ("2",)
     assert lte.build_hint([said("14/4"), said(2)], gold="7/2").answers == ("2",)
+    hedges = [
+        "5 or 7",
+        "5, 7",
+        r"\{5,7\}",
+        r"5 \text{ or } 7",
+        "x=7 or x=5",
+        "7 = 5",
+        "7 or maybe 5",
+    ]
+    assert lte.build_hint([said(h) for h in hedges], gold="7") is None
+    assert lte.build_hint([said("7,000"), said("17")], gold="7").answers == ("7,000", "17")
 
 
 def test_choice_1_nothing_to_say_means_no_hint():
@@ -542,7 +553,7 @@ def test_shuffled_hints_hold_another_problems_answers():
     groups = [
         group("1", "2", "3"),
         group("3", "4", "1"),
-        group("5", "10/2"),  # a hedge that failed though it holds the gold
+        group("5", "10/2", "1 or 5"),  # hedges that failed though they hold the gold
     ]
     lte.give_hints(groups, shuffled=False)
     assert [g.hint and g.hint.answers for g in groups] == [("2", "3"), ("4", "1"), None]
@@ -924,7 +935,10 @@ def allocated_peak(work) -> int:
 @pytest.mark.parametrize("kind", ["Llama", "Qwen3"])
 @pytest.mark.parametrize("checkpointing", [False, True])
 @pytest.mark.parametrize("half", [False, True])
-def test_memory_formula_is_within_15_percent_of_the_peak(kind, checkpointing, half, monkeypatch):
+@pytest.mark.parametrize("entropy_coef", [0.0, 0.01])
+def test_memory_formula_is_within_15_percent_of_the_peak(
+    kind, checkpointing, half, entropy_coef, monkeypatch
+):
     monkeypatch.setattr(lte, "mixed_precision", lambda config: half)
     sizes = {"vocab_size": 4096, "hidden_size": 128, "num_hidden_layers": 6, "head_dim": 32}
     sizes |= {"num_attention_heads": 8, "num_key_value_heads": 4, "intermediate_size": 384}
@@ -934,9 +948,9 @@ def test_memory_formula_is_within_15_percent_of_the_peak(kind, checkpointing, ha
     model.train(checkpointing)
     if checkpointing:
         model.activation_checkpointing_enable()
-    config = lte.Config(
-        device="cpu", max_new_tokens=240, micro_tokens=1200, gradient_checkpointing=checkpointing
-    )
+    settings = {"device": "cpu", "max_new_tokens": 240, "micro_tokens": 1200}
+    settings |= {"gradient_checkpointing": checkpointing, "entropy_coef": entropy_coef}
+    config = lte.Config(**settings)
     response = lte.Rollout([5] * 60, [6] * 240, [-8.0] * 240)
     peaks = []
     for number in (4, 12):  # the update of a larger group takes no more, in more micro-batches
@@ -1416,6 +1430,7 @@ def broken_inputs(folder: Path) -> dict[str, tuple[list, str]]:
     files["nan"] = '{"problem": "1+1", "answer": NaN}\n'
     files["hollow"] = '{"problem": "1+1", "answer": "so #### "}\n'
     files["plain"] = '{"problem": "1+1", "answer": "2"}\n'
+    files["see"] = '{"problem": "1+1", "answer": "2", "solution": "see the book"}\n'
     for name, text in files.items():
         (folder / f"{name}.jsonl").write_text(text)
     shutil.copytree(SMALL, folder / "torn")
@@ -1445,7 +1460,15 @@ def broken_inputs(folder: Path) -> dict[str, tuple[list, str]]:
             "solution",
         ),
         "torn weights": (["--model", folder / "torn", "--data", SMALL / "train.jsonl"], "torn"),
+        "useless solutions": (
+            [*model, "--method", "luffy", "--data", folder / "see.jsonl"],
+            "right",
+        ),
         "temperature 0": ([*model, "--temperature", "0"], "--temperature"),
+        "next to no temperature": ([*model, "--temperature", "1e-40"], "--temperature"),
+        "huge clip": ([*model, "--clip", "1e300"], "--clip is 1e+300"),
+        "huge group": ([*model, "--group-size", str(10**18)], "--group-size"),
+        "huge step": ([*model, "--prompts-per-step", str(10**9)], "a million rollouts"),
         "no run": (["--resume", folder / "nowhere"], "nowhere"),
         "no such GPU": ([*model, "--device", "cuda:99"], "use --device cpu"),
         "odd device": ([*model, "--device", "cuda:9999"], "use cpu, cuda or cuda:N"),
@@ -1454,6 +1477,35 @@ def broken_inputs(folder: Path) -> dict[str, tuple[list, str]]:
         "broken bytes": ([*model, "--system-prompt", "\udcff"], "UTF-8"),
         "a run to explain": (["--explain", "--resume", folder / "nowhere"], "nowhere"),
     }
+
+
+def test_a_break_outside_of_the_loop_is_one_line(tmp_path, monkeypatch, capsys):
+    def stop(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(lte, "policy_for", stop)
+    assert run_main(tmp_path / "run", "--steps", "1") == 130
+    assert capsys.readouterr().err.startswith("lte.py: stopped")
+
+
+def test_a_folder_with_nothing_but_a_half_written_file_is_free(tmp_path):
+    (tmp_path / "config.tmp").write_text("{")
+    assert run_main(tmp_path, "--steps", "1", "--eval-every", "0") == 0
+
+
+def test_eos_of_a_model_with_text_and_image_parts(tmp_path):
+    """The config of such a model has no end-of-sequence token of its own; its text part may."""
+    sizes = {"vocab_size": 64, "hidden_size": 16, "num_hidden_layers": 1, "intermediate_size": 16}
+    sizes |= {"num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 8, "eos_token_id": 7}
+    image = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1}
+    image |= {"num_attention_heads": 2, "image_size": 16, "patch_size": 8}
+    config = transformers.Gemma3Config(
+        text_config=sizes, vision_config=image, mm_tokens_per_image=4
+    )
+    transformers.Gemma3ForConditionalGeneration(config).save_pretrained(tmp_path)
+    for name in ("tokenizer.json", "tokenizer_config.json"):
+        shutil.copy(SMALL / name, tmp_path / name)
+    assert 7 in lte.load_policy(str(tmp_path), "cpu").eos_ids
 
 
 def test_bad_input_gets_one_line_and_status_2(tmp_path, capsys):
@@ -2068,6 +2120,13 @@ def test_eval_compares_runs(finished, tmp_path, capsys):
     assert re.search(r"^grpo +1 pairs", out, re.MULTILINE) and "None-pass share" in out
     assert evaluation.main(["--compare", str(tmp_path)]) == 2
     assert capsys.readouterr().err.count("\n") == 1
+    flags = ("--steps", "1", "--method", "grpo-extra", "--eval-data", SMALL / "test.jsonl")
+    assert run_main(tmp_path / "elsewhere", *flags) == 0
+    assert evaluation.main(["--compare", *map(str, folders), str(tmp_path / "elsewhere")]) == 2
+    assert "different problems" in capsys.readouterr().err
+    shutil.rmtree(tmp_path / "grpo1" / "final")  # as if it had been stopped in its last validation
+    assert evaluation.main(["--compare", *map(str, folders)]) == 0
+    assert "left out" in capsys.readouterr().err
 
 
 def test_eval_bad_input(capsys, tmp_path):
