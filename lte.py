@@ -1491,8 +1491,9 @@ class Run:
 
     LOGS = ("metrics.jsonl", "samples.jsonl", "validation.jsonl")
 
-    def __init__(self, config: Config, policy: Policy, optimizer):
+    def __init__(self, config: Config, policy: Policy, optimizer, problems: list[Problem]):
         self.config, self.policy, self.optimizer = config, policy, optimizer
+        self.problems = hashlib.sha256(repr(problems).encode()).hexdigest()
         self.old = sampling_policy(policy, config)
         self.step, self.rollouts = 0, 0  # done so far
         self.folder = Path(config.out)
@@ -1519,7 +1520,7 @@ class Run:
         path = self.checkpoints / f"step-{self.step:06d}.pt"
         if path.exists():
             return
-        state = {"step": self.step, "rollouts": self.rollouts}
+        state = {"step": self.step, "rollouts": self.rollouts, "problems": self.problems}
         state |= {"model": self.policy.model.state_dict(), "optimizer": self.optimizer.state_dict()}
         for name in self.LOGS:
             with (self.folder / name).open("a") as file:
@@ -1544,6 +1545,7 @@ class Run:
                 self.policy.model.load_state_dict(state["model"])
                 self.optimizer.load_state_dict(state["optimizer"])
                 self.step, self.rollouts = state["step"], state["rollouts"]
+                known = state["problems"]
                 break
             except Exception as error:  # torn or foreign, in any way
                 if isinstance(error, OSError) or is_out_of_memory(error):
@@ -1552,6 +1554,8 @@ class Run:
                 torn.append(path)
         if paths and torn == paths:
             raise UserError(f"no checkpoint in {self.checkpoints} can be read: start anew")
+        if paths and known != self.problems:
+            raise UserError(f"--resume {self.folder}: the training problems are not the run's")
         for path in torn:
             path.rename(path.with_suffix(".broken"))
         refresh(self.old, self.policy)
@@ -1701,7 +1705,7 @@ def train(config: Config) -> int:
         policy.model.activation_checkpointing_enable()
     weights = policy.model.parameters()
     optimizer = torch.optim.AdamW(weights, lr=config.lr, weight_decay=0.0, fused=True)
-    run = Run(config, policy, optimizer)
+    run = Run(config, policy, optimizer, problems)
     if config.resume:
         run.load()
     with Interrupt() as interrupt:

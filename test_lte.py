@@ -1572,6 +1572,19 @@ def test_paper_setting_yields_to_flags_only():
     assert config.eval_samples == lte.read_recipe(str(SMALL))["eval_samples"]
 
 
+def test_resume_refuses_other_problems(tmp_path, capsys):
+    data = tmp_path / "mine.jsonl"
+    lines = (SMALL / "train.jsonl").read_text().splitlines(keepends=True)
+    data.write_text("".join(lines))
+    flags = ("--data", data, "--steps", "1", "--prompts-per-step", "3", "--eval-every", "0")
+    assert run_main(tmp_path / "run", *flags) == 0
+    data.write_text("".join(lines[1:]))
+    more = ["--resume", str(tmp_path / "run"), "--steps", "2"]
+    assert lte.main(more) == 2 and "training problems" in capsys.readouterr().err
+    data.write_text("".join(lines))
+    assert lte.main(more) == 0
+
+
 def test_resume_refuses_settings_that_matter(finished, capsys):
     assert lte.main(["--resume", str(finished), "--lr", "0.5"]) == 2
     assert "--lr" in capsys.readouterr().err
