@@ -12,8 +12,9 @@ judgement, quoted by number where they are applied:
  1. Values are exact: 6/8 is 3/4 and 3.0 is 3, but 0.333 is not 1/3.
  2. The last box counts. Boxes side by side, '3 or 5', a list, a set, an inequality, an interval, a
     plus-minus and 3 = 5 are hedges, which is wrong where one value is asked for.
- 3. Without a box: <answer>, '####', 'the answer is', else the last number. A box that doesn't close
-    and a response that breaks off give no answer; nor does 'the answer is not 5'.
+ 3. Without a box: <answer>, '####', 'the answer is', else the last number with what belongs to it.
+    A box that doesn't close and a response that breaks off give no answer; nor does 'the answer is
+    not 5'.
  4. A unit, currency or counted noun beside a number may be left out, but not be another one.
  5. 1,234 and 1{,}234 are numbers, '1, 234' is a pair, and a comma is never a decimal point.
  6. 50% is 50 of the unit %. It is never turned into a fraction.
@@ -342,15 +343,14 @@ def _factors(total: Sum) -> Counter:
     return factors
 
 
-def _difference(a: Sum, b: Sum) -> dict:
-    """The terms of a - b, times all denominators (rule 11)."""
-    total = _add(a, b, -1)
-    for _ in range(MAX_POWER):  # denominators may have denominators
-        below = Counter()
-        for mono, _ in total:
-            below |= Counter({atom: -e for atom, e in mono if isinstance(atom, Sum)})
-        total = _multiply(total, Sum({(frozenset(below.items()), Fraction(1))}))
-    return dict(total)
+def _cleared(total: Sum) -> dict:
+    """The terms of a sum, times all denominators, and theirs in turn (rule 11)."""
+    below = Counter()
+    for mono, _ in total:
+        below |= Counter({atom: -e for atom, e in mono if isinstance(atom, Sum)})
+    if not below:
+        return dict(total)
+    return _cleared(_multiply(total, Sum({(frozenset(below.items()), Fraction(1))})))
 
 
 def _operate(sign: str, a: Sum | Form, b: Sum | Form) -> Sum:
@@ -554,10 +554,10 @@ def _same(a: Sum | Form | None, b: Sum | Form | None) -> bool:
         return False  # rule 13
     kinds = {a.kind, b.kind}
     if kinds == {""}:  # rules 1, 10, 11
-        return a == b or not _difference(a, b)
+        return a == b or not _cleared(_add(a, b, -1))
     if kinds == {"="} and not any(x.kind for x in a.items + b.items):
         # rule 8: up to exchanging sides, moving terms and a constant factor
-        p, q = _difference(*a.items), _difference(*b.items)
+        p, q = (_cleared(_add(*equation.items, -1)) for equation in (a, b))
         return p.keys() == q.keys() != set() and len({p[mono] / q[mono] for mono in p}) == 1
     if len(kinds) > 1:  # rule 8: 'x = 5' is 5
         named, other = (a, b) if a.kind == "=" else (b, a)
