@@ -465,9 +465,7 @@ def main(argv: list[str] | None = None) -> int:
         elif args.weight:
             draw_weight(args.weight)
         elif args.model and args.data:
-            path = Path(args.model).resolve()
-            name = path.parent.name if path.name == "final" else path.name  # of a run
-            args.out = args.out or f"runs/eval-{name}"
+            args.out = args.out or f"runs/eval-{lte.short_name(args.model)}"
             evaluate_files(args)
         else:
             raise lte.UserError("give --model and --data, --compare or --reproduce (see --help)")

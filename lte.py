@@ -174,9 +174,9 @@ def check_config(config: Config) -> None:
     """Raise UserError for settings that make no sense."""
     for f in dataclasses.fields(Config):
         value, limits = getattr(config, f.name), f.metadata
-        if "least" in limits and not limits["least"] <= value < math.inf:
+        if "least" in limits and not limits["least"] <= value:
             raise UserError(f"{flag(f.name)} is {value}: it must be at least {limits['least']}")
-        if "above" in limits and not limits["above"] < value < math.inf:
+        if "above" in limits and not limits["above"] < value:
             raise UserError(f"{flag(f.name)} is {value}: it must be above {limits['above']}")
         if isinstance(value, (int, float)) and value > 2**32:
             raise UserError(f"{flag(f.name)} is {value}: that is too much")
@@ -376,6 +376,9 @@ class Problem:
     answer: str
     solution: str | None = None  # a worked solution, for luffy
     family: str | None = None  # a kind of problem, for tables
+
+    def has_right_solution(self) -> bool:
+        return self.solution is not None and is_correct(self.solution, self.answer)
 
 
 PROBLEM_KEYS = ("problem", "question", "prompt")
@@ -1046,7 +1049,7 @@ def mix_group(
 def add_solution(policy: Policy, group: Group) -> None:
     """luffy: the reference solution joins the group with pi_old = 1, so that r' is pi_theta."""
     tokenizer, solution = policy.tokenizer, group.problem.solution
-    if solution is None or not is_correct(solution, group.problem.answer):
+    if not group.problem.has_right_solution():
         return
     known = tokenizer.eos_token_id in policy.eos_ids
     eos = tokenizer.eos_token_id if known else min(policy.eos_ids)
@@ -1691,7 +1694,7 @@ def train(config: Config) -> int:
     problems = load_problems(data)
     held_out = load_problems(held_out_data) if held_out_data and config.eval_every else []
     if METHODS[config.method].solution:
-        right = sum(is_correct(p.solution or "", p.answer) for p in problems)
+        right = sum(p.has_right_solution() for p in problems)
         if not right:
             raise UserError(f"--method {config.method}: no problem in {data} has a right solution")
         if right < len(problems):
@@ -1948,9 +1951,14 @@ def configure(given: dict) -> Config:
     if taken:
         print("from recipe.json: " + " ".join(taken))
     config = Config(**recipe | ours)
-    name = Path(config.model).resolve().name
-    config.out = config.out or f"runs/{config.method}-{name}-s{config.seed}"
+    config.out = config.out or f"runs/{config.method}-{short_name(config.model)}-s{config.seed}"
     return config
+
+
+def short_name(model: str) -> str:
+    """A model's, for a folder of ours: the last part of its name, or the run's if it is its final/."""
+    path = Path(model).resolve()
+    return path.parent.name if path.name == "final" else path.name
 
 
 def resumed_config(folder: Path, given: dict) -> Config:

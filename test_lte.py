@@ -1564,6 +1564,11 @@ def test_explain_shows_one_step(capsys):
     assert capsys.readouterr().err.count("\n") == 1
 
 
+def test_folders_are_named_after_the_run_of_a_final_model(tmp_path):
+    for model, name in ((tmp_path / "a" / "final", "a"), (tmp_path / "b", "b"), ("Org/c", "c")):
+        assert lte.short_name(str(model)) == name
+
+
 def test_paper_setting_yields_to_flags_only():
     config = lte.configure({"model": str(SMALL), "paper": True, "steps": 7})
     settings = dataclasses.asdict(config)
