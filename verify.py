@@ -186,7 +186,7 @@ _REWRITES = [(re.compile(pattern), to) for pattern, to in (  # each sees what th
     (r"\\[a-zA-Z]+|[^\x00-\x7f√]", lambda m: _SPELLINGS.get(m[0], m[0])),
     (r"√\s*([0-9.]+)", r"\\sqrt{\1}"), ("√", r"\\sqrt "), ("<=", "≤"), (">=", "≥"), (r"\*\*", "^"),
     # degrees, percent (rule 6), choices such as '(B) 12', bases
-    (r'(?:\^ ?(?:°|\{ ?° ?\})|°)(?: ?"?([CF])\b"?)?', r'"°\1"'), (r"\\?%|\b[Pp]er ?cent\b", '"%"'),
+    (r'(?:\^ ?(?:°|\{ ?° ?\})|°)(?: ?"?([CF])\b"?)?', r'"°\1"'), (r"\\?%|\b[Pp]er cent\b", '"%"'),
     (r"\b(?:sq(?:uare|\.)?|(cubic)) ([a-z]+)", lambda m: f"{m[2]}^{3 if m[1] else 2}"),
     (r"^\(?([A-E])[).:]+ (?!.*(?:\b(?:or|and|is|[A-E])\b|\. ))[^(),]{1,40}$", r"\1"),
     (r"^(?:(?:[Oo]ption|[Cc]hoice) (?=\(?[A-Z]\b)|=)|(?<=^[A-Z])\)$", ""),
