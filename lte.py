@@ -63,7 +63,7 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from itertools import pairwise, zip_longest
 from pathlib import Path
@@ -204,21 +204,6 @@ def is_out_of_memory(error: BaseException) -> bool:
     """On a GPU, in Python, or from torch's allocator for the CPU, which has no class of its own."""
     kinds = (torch.OutOfMemoryError, MemoryError)
     return isinstance(error, kinds) or "can't allocate memory" in str(error)
-
-
-def halve_if_out_of_memory(work: Callable, config: Config, budget: str):
-    """work(); if memory runs out, once more with half of the setting `budget`, for good."""
-    try:
-        return work()
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
-    # Outside of the except clause: the exception would keep the tensors of the failed try alive.
-    value = getattr(config, budget)
-    setattr(config, budget, max(value // 2, 1) if isinstance(value, int) else value / 2)
-    tqdm.write(f"out of memory: going on with {flag(budget)} {getattr(config, budget)}")
-    torch.cuda.empty_cache()  # does nothing without a GPU
-    return work()
 
 
 # --------------------------------------------------------------------------------------------------
@@ -885,15 +870,10 @@ def sample_under(
     policy: Policy, prompts: list[list[int]], group_size: int, config: Config, generator
 ) -> list[list[Rollout]]:
     """`group_size` rollouts for each prompt, with the run's settings."""
-    state, width = generator.get_state(), max(map(len, prompts), default=0) + config.max_new_tokens
-
-    def work():
-        generator.set_state(state)
-        sizes = (group_size, config.max_new_tokens, config.temperature)
-        max_rows = rows_that_fit(policy.model, width, config.cache_gib)
-        return sample(policy.model, prompts, *sizes, policy.eos_ids, generator, max_rows)
-
-    return halve_if_out_of_memory(work, config, "cache_gib")
+    width = max(map(len, prompts), default=0) + config.max_new_tokens
+    sizes = (group_size, config.max_new_tokens, config.temperature)
+    max_rows = rows_that_fit(policy.model, width, config.cache_gib)
+    return sample(policy.model, prompts, *sizes, policy.eos_ids, generator, max_rows)
 
 
 def grade(rollouts: list[Rollout], problem: Problem, tokenizer) -> None:
@@ -1253,18 +1233,11 @@ def update(policy: Policy, optimizer, groups: list[Group], config: Config) -> di
     bounds = [i * len(groups) // parts for i in range(parts + 1)]
     shares = [examples_of(groups[a:b]) for a, b in pairwise(bounds)]
     if in_bf16(config):
-        gaps = lambda: [replace_old_logprobs(model, share, config) for share in shares]
-        tally.gap = max(halve_if_out_of_memory(gaps, config, "micro_tokens"))
+        tally.gap = max(replace_old_logprobs(model, share, config) for share in shares)
     check_gap(tally.gap, config)
     for i, examples in enumerate(shares):
-        # On a copy of the tally, so that a second try doesn't count twice.
-        def work(examples=examples, before=tally, first_pass=i == 0) -> Tally:
-            optimizer.zero_grad(set_to_none=True)
-            after = copy.deepcopy(before)
-            accumulate_gradients(model, examples, config, after, first_pass)
-            return after
-
-        tally = halve_if_out_of_memory(work, config, "micro_tokens")
+        optimizer.zero_grad(set_to_none=True)
+        accumulate_gradients(model, examples, config, tally, first_pass=i == 0)
         check_gap(tally.gap, config)
         if all(weight.grad is None for weight in weights):
             continue  # nothing to learn from, so nothing moves (choice 6)
@@ -1684,30 +1657,19 @@ def learn(run: Run, problems: list[Problem], held_out: list[Problem], interrupt:
 
 
 def next_step(run: Run, problems: list[Problem]) -> dict:
-    """Draw problems, take a step, log it; its metrics. If memory runs out for good, save first."""
+    """Draw problems, take a step, log it; its metrics."""
     config, optimizer, step = run.config, run.optimizer, run.step + 1
-    before = optimizer_steps(optimizer)
     try:
         batch = draw_problems(problems, config, step)
         groups, metrics = train_step(run.policy, run.old, optimizer, batch, config, step)
     except UserError:
         run.save()  # nothing of this step has happened to the weights
         raise
-    except (RuntimeError, MemoryError) as error:
-        # Save if nothing of this step has happened to the weights, nor half of it to the optimizer.
-        whole = all("exp_avg_sq" in state for state in optimizer.state.values())
-        if is_out_of_memory(error) and optimizer_steps(optimizer) == before and whole:
-            run.save()
-        raise
     shown = samples_to_log(groups, run.policy.tokenizer, step, config.samples_per_step)
     run.log("samples.jsonl", *shown)
     run.log("metrics.jsonl", metrics)
     run.step, run.rollouts = step, run.rollouts + metrics["sampled_rollouts"]
     return metrics
-
-
-def optimizer_steps(optimizer) -> int:
-    return max((int(state["step"]) for state in optimizer.state.values()), default=0)
 
 
 def validate_once(run: Run, held_out: list[Problem]) -> None:
@@ -1934,7 +1896,8 @@ def main(argv: list[str] | None = None) -> int:
     except (RuntimeError, MemoryError) as error:
         if not is_out_of_memory(error):
             raise
-        message = "out of memory: lower --cache-gib and --micro-tokens, then --resume the run"
+        message = "out of memory: lower --cache-gib (sampling) or --micro-tokens (update); a run "
+        message += "goes on from its last checkpoint with --resume, and these change no result"
     print(f"lte.py: {message}", file=sys.stderr)
     return 2
 

@@ -760,7 +760,8 @@ def test_each_update_has_its_own_share_of_the_groups(policy, monkeypatch):
     optimizer = torch.optim.AdamW(fresh.model.parameters(), lr=1e-3)
     config = small_config(updates_per_step=3)
     groups, _ = lte.train_step(fresh, fresh, optimizer, some_problems(20), config, step=1)
-    assert len(seen) == 3 and lte.optimizer_steps(optimizer) == 3
+    assert len(seen) == 3
+    assert {int(state["step"]) for state in optimizer.state.values()} == {3}
     trained = [number for part in seen for number in part]
     assert sorted(trained) == sorted(id(r) for g in groups for r in g.rollouts)
 
@@ -1362,39 +1363,7 @@ def test_kill_at_any_moment_loses_nothing(tmp_path, undisturbed, moment):
     assert resumes_to_the_same_end(folder, undisturbed)
 
 
-def test_out_of_memory_halves_the_budget_once(policy, monkeypatch, capsys):
-    """In sampling and in an update, and the gradient is the one without the accident."""
-    fresh = lte.load_policy(str(SMALL))
-    optimizer = torch.optim.AdamW(fresh.model.parameters(), lr=1e-3)
-    expected = {}
-    for failures in ((), (1,), (40,)):  # the calls of the model that fail
-        fresh.model.load_state_dict(policy.model.state_dict())
-        config, calls, forward = (
-            small_config(cache_gib=0.5, micro_tokens=2000),
-            [0],
-            type(fresh.model).forward,
-        )
-
-        def failing(self, *args, failures=failures, calls=calls, forward=forward, **kwargs):
-            calls[0] += 1
-            if calls[0] in failures or (
-                failures == (40,) and torch.is_grad_enabled() and calls[0] < 10**6
-            ):
-                calls[0] += 10**6
-                raise torch.OutOfMemoryError("no more")
-            return forward(self, *args, **kwargs)
-
-        with monkeypatch.context() as patch:
-            patch.setattr(type(fresh.model), "forward", failing)
-            _, metrics = lte.train_step(fresh, fresh, optimizer, some_problems(8), config, step=1)
-        expected[failures] = (config.cache_gib, config.micro_tokens, metrics["grad_norm"])
-    assert expected[()][:2] == (0.5, 2000)
-    assert expected[(1,)][:2] == (0.25, 2000) and expected[(40,)][:2] == (0.5, 1000)
-    assert expected[(40,)][2] == pytest.approx(expected[()][2], rel=1e-4)
-    assert capsys.readouterr().out.count("out of memory: going on with") == 2
-
-
-def test_out_of_memory_for_good_saves_and_says_what_to_lower(tmp_path, monkeypatch, capsys):
+def test_out_of_memory_says_what_to_lower(tmp_path, monkeypatch, capsys):
     def full(*args, **kwargs):
         raise RuntimeError(
             "DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"
@@ -1403,7 +1372,7 @@ def test_out_of_memory_for_good_saves_and_says_what_to_lower(tmp_path, monkeypat
     monkeypatch.setattr(lte, "mixed_policy_loss", full)
     assert run_main(tmp_path / "run") == 2
     error = capsys.readouterr().err
-    assert "--micro-tokens" in error and "--resume" in error and "Traceback" not in error
+    assert "--micro-tokens" in error and "--resume" in error and error.count("\n") == 1
     assert list((tmp_path / "run" / "checkpoint").glob("step-000000.pt"))
 
 
