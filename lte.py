@@ -1170,44 +1170,6 @@ def accumulate_gradients(
         tally.add(logprobs.detach() - old_logprobs, advantages, off, config.clip, first_pass)
 
 
-def memory_needed(shape, parameters: int, config: Config, prompt: int) -> tuple[float, float]:
-    """GiB that a run takes: for weights, gradients and optimizer all along, and for an update.
-
-    Sampling takes --cache-gib in place of the latter. `shape` is the model's config, `prompt` the
-    longest prompt in tokens. Counted for layers like Llama's and Qwen3's: what autograd keeps of a
-    token in each, and 12 bytes a logit, twice with the entropy bonus. A GPU needs some more.
-    """
-    # Weight, gradient and two moments; and, mixed, a copy for sampling and one for the forward pass.
-    weights = parameters * (8 if config.pure_bf16 else 20 if mixed_precision(config) else 16)
-    heads, width = shape.num_attention_heads, shape.hidden_size
-    head = getattr(shape, "head_dim", None) or width // heads
-    groups = getattr(shape, "num_key_value_heads", None) or heads
-    inner = getattr(shape, "intermediate_size", None) or 4 * width
-    attention = (heads + groups) * head
-    if in_bf16(config):
-        layer = 26 * width + 10 * attention + 8 * inner  # bytes a token
-    else:
-        layer = 4 * (6 * width + 4 * attention + 4 * inner)
-    example = prompt + config.max_new_tokens
-    tokens = max(config.micro_tokens, example)
-    logit = 24 if config.entropy_coef else 12
-    logits = logit * shape.vocab_size * tokens * config.max_new_tokens / example
-    activations = tokens * shape.num_hidden_layers * layer + logits
-    if config.gradient_checkpointing:  # each layer's input, and one layer at a time
-        inputs = tokens * shape.num_hidden_layers * 4 * width
-        activations = inputs + max(logits, 1.5 * tokens * layer)
-    return weights / 2**30, activations / 2**30
-
-
-def announce_memory(policy: Policy, config: Config, prompt: int) -> None:
-    """Say what memory_needed finds for a real model; the small one needs no word."""
-    shape, parameters = policy.model.config.get_text_config(), policy.model.num_parameters()
-    fixed, activations = memory_needed(shape, parameters, config, prompt)
-    if fixed + activations > 1:
-        in_turn = f"an update {activations:.1f}, sampling {config.cache_gib:.1f}"
-        tqdm.write(f"GiB needed: model and optimizer {fixed:.1f}, and in turn {in_turn}")
-
-
 def check_gap(gap: float, config: Config) -> None:
     """What the sampler recorded must be what the trainer computes, or the ratios mean nothing.
 
@@ -1316,7 +1278,19 @@ def train_step(
     watch.lap("update")
     metrics = {"step": step, **described, **updated, "seconds": watch.seconds}
     speed = metrics["sampled_tokens"] / sum(watch.seconds.values())
-    return groups, metrics | {"tokens_per_second": speed}
+    return groups, metrics | {"tokens_per_second": speed, "peak_gib": peak_gib(config.device)}
+
+
+def peak_gib(device: str) -> float | None:
+    """Most memory so far: on a GPU what torch allocated, else the process (None: can't tell)."""
+    if device != "cpu":
+        return torch.cuda.max_memory_allocated(device) / 2**30
+    try:
+        import resource
+    except ImportError:  # Windows has none
+        return None
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # in KiB; on a Mac in bytes
+    return peak / 2**30 if sys.platform == "darwin" else peak / 2**20
 
 
 def describe(groups: list[Group], first: list[Rollout], config: Config) -> dict:
@@ -1609,8 +1583,7 @@ def train(config: Config) -> int:
     policy = policy_for(config)
     if config.pure_bf16:
         tqdm.write("--pure-bf16: an update smaller than 1/256 of a weight rounds to nothing")
-    prompt = check_prompts(policy, problems + held_out, config)
-    announce_memory(policy, config, prompt)
+    check_prompts(policy, problems + held_out, config)
     if config.gradient_checkpointing:
         policy.model.activation_checkpointing_enable()
     weights = policy.model.parameters()
@@ -1693,7 +1666,8 @@ def report(run: Run, final: Path) -> None:
         return
     hints = {kind: sum(row["hints"][kind] for row in metrics) for kind in metrics[0]["hints"]}
     given = ", ".join(f"{kind} {n}" for kind, n in hints.items())
-    print(f"\n{len(metrics)} steps, {run.rollouts} rollouts; groups with a hint: {given}")
+    peak = f"; {metrics[-1]['peak_gib']:.1f} GiB of memory" if metrics[-1]["peak_gib"] else ""
+    print(f"\n{len(metrics)} steps, {run.rollouts} rollouts{peak}; groups with a hint: {given}")
     print(f"model: {final}   log: {run.folder}/metrics.jsonl   to read: {run.folder}/samples.jsonl")
 
 

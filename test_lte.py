@@ -1035,55 +1035,6 @@ def test_pure_bf16_trains_with_a_warning(tmp_path, capsys):
     assert read_log(tmp_path / "r", "metrics.jsonl")[0]["ratio_on"] == 1
 
 
-def allocated_peak(work) -> int:
-    """Most bytes that work() holds at a time of what it allocates, by torch's own records."""
-    activities = [torch.profiler.ProfilerActivity.CPU]
-    with torch.profiler.profile(activities=activities, profile_memory=True) as record:
-        work()
-    events = [e for e in record.profiler.kineto_results.events() if e.name() == "[memory]"]
-    events = sorted(events, key=lambda e: e.start_ns())
-    return max(itertools.accumulate(e.nbytes() for e in events))
-
-
-@pytest.mark.parametrize("kind", ["Llama", "Qwen3"])
-@pytest.mark.parametrize("checkpointing", [False, True])
-@pytest.mark.parametrize("half", [False, True])
-@pytest.mark.parametrize("entropy_coef", [0.0, 0.01])
-def test_memory_formula_is_within_15_percent_of_the_peak(
-    kind, checkpointing, half, entropy_coef, monkeypatch
-):
-    monkeypatch.setattr(lte, "mixed_precision", lambda config: half)
-    sizes = {"vocab_size": 4096, "hidden_size": 128, "num_hidden_layers": 6, "head_dim": 32}
-    sizes |= {"num_attention_heads": 8, "num_key_value_heads": 4, "intermediate_size": 384}
-    torch.manual_seed(0)
-    shape = getattr(transformers, f"{kind}Config")(**sizes, tie_word_embeddings=True)
-    model = transformers.AutoModelForCausalLM.from_config(shape, dtype=torch.float32)
-    model.train(checkpointing)
-    if checkpointing:
-        model.activation_checkpointing_enable()
-    settings = {"device": "cpu", "max_new_tokens": 240, "micro_tokens": 1200}
-    settings |= {"gradient_checkpointing": checkpointing, "entropy_coef": entropy_coef}
-    config = lte.Config(**settings)
-    response = lte.Rollout([5] * 60, [6] * 240, [-8.0] * 240)
-    peaks = []
-    for number in (4, 12):  # the update of a larger group takes no more, in more micro-batches
-        examples = [lte.Example(response, 1.0)] * number
-        lte.accumulate_gradients(model, examples, config, lte.Tally(), True)
-        measure = (model, examples, config, lte.Tally(), True)
-        peaks.append(allocated_peak(lambda measure=measure: lte.accumulate_gradients(*measure)))
-    assert peaks[1] == pytest.approx(peaks[0], rel=0.02)
-    weights, activations = lte.memory_needed(shape, model.num_parameters(), config, prompt=60)
-    forward_copy = 2 * model.num_parameters() if half else 0
-    assert activations * 2**30 + forward_copy == pytest.approx(peaks[0], rel=0.15)
-    optimizer = torch.optim.AdamW(model.parameters(), fused=True)
-    optimizer.step()
-    held = [*model.parameters(), *(p.grad for p in model.parameters())]
-    held += [x for state in optimizer.state.values() for x in state.values()]
-    held += lte.sampling_policy(lte.Policy(model, None, set()), config).model.parameters()
-    held = {id(x): x.nbytes for x in held}  # in float32 the sampler has no copy of its own
-    assert weights * 2**30 == pytest.approx(sum(held.values()) + forward_copy, rel=0.01)
-
-
 # --------------------------------------------------------------------------------------------------
 # Model and data
 
@@ -1210,6 +1161,7 @@ def read_log(folder: Path, name: str) -> list[dict]:
     for row in rows:  # times differ from run to run
         row.pop("seconds", None)
         row.pop("tokens_per_second", None)
+        row.pop("peak_gib", None)
     return rows
 
 
@@ -1252,8 +1204,8 @@ def test_end_to_end_files(finished, capsys):
     )
     wanted += " clip_fraction ratio_on ratio_off logprob_gap grad_norm learning_rate sampled_tokens"
     row = json.loads((finished / "metrics.jsonl").read_text().splitlines()[0])
-    assert set(wanted.split()) | {"seconds", "tokens_per_second"} <= set(row)
-    assert set(row["seconds"]) == {"sample", "hint", "grade", "update"}
+    assert set(wanted.split()) | {"seconds", "tokens_per_second", "peak_gib"} <= set(row)
+    assert set(row["seconds"]) == {"sample", "hint", "grade", "update"} and row["peak_gib"] > 0.1
     sample = read_log(finished, "samples.jsonl")[0]
     assert {"prompt", "hint", "response", "answer", "reward"} <= set(sample)
     rescued = [s for s in read_log(finished, "samples.jsonl") if s["off_policy"]]
@@ -2315,32 +2267,6 @@ def test_readme_mentions_flags_and_files_that_exist():
     for file in re.findall(r"\]\(([\w./-]+?)(?:#\w+)?\)", README):
         assert (HERE / file).exists(), file
     assert len(README.splitlines()) < 310
-
-
-def test_readme_table_of_memory_is_the_formulas():
-    """Parameters and shapes of the Qwen3 models as their checkpoints have them."""
-    shapes = {  # hidden, layers, heads, intermediate; parameters
-        "0.6B": (1024, 28, 16, 3072, 596_049_920),
-        "1.7B": (2048, 28, 16, 6144, 1_720_574_976),
-        "4B": (2560, 36, 32, 9728, 4_022_468_096),
-        "8B": (4096, 36, 32, 12288, 8_190_735_360),
-    }
-    rows = re.findall(r"^\| Qwen3 (\S+) \| (.*) \|$", README, re.MULTILINE)
-    assert [name for name, _ in rows] == list(shapes)
-    for name, cells in rows:
-        hidden, layers, heads, inner, parameters = shapes[name]
-        shape = transformers.Qwen3Config(
-            vocab_size=151_936, hidden_size=hidden, num_hidden_layers=layers, head_dim=128,
-            num_attention_heads=heads, num_key_value_heads=8, intermediate_size=inner,
-        )  # fmt: skip
-        expected = []
-        for pure in (False, True):
-            config = lte.Config(device="cuda", micro_tokens=1, pure_bf16=pure)
-            config.gradient_checkpointing = True
-            for config.max_new_tokens in (1024, 4096, 8192):
-                fixed, activations = lte.memory_needed(shape, parameters, config, prompt=512)
-                expected += [fixed] * (config.max_new_tokens == 1024) + [fixed + activations]
-        assert [int(cell) for cell in cells.split(" | ")] == [round(x) for x in expected]
 
 
 SHORTENED = """#!/usr/bin/env bash
