@@ -142,7 +142,6 @@ class Config:
     micro_tokens: int = setting(FORWARD_TOKENS, "tokens a forward-backward pass: memory", least=1)
     cache_gib: float = setting(4.0, "GiB for sampling's cache; one group always fits", above=0)
     gradient_checkpointing: bool = setting(False, "recompute activations: slower, less memory")
-    pure_bf16: bool = setting(False, "weights and optimizer in bfloat16: less memory, less learned")
     eval_every: int = setting(20, "validate every so many steps, and last (0: never)", least=0)
     eval_samples: int = setting(16, "samples a held-out problem", least=1)
     save_every: int = setting(50, "save a checkpoint every so many steps and at the end", least=1)
@@ -223,16 +222,15 @@ def load_policy(
     device: str = "cpu",
     trust_remote_code: bool = False,
     pickled_weights: bool = False,
-    pure_bf16: bool = False,
 ) -> Policy:
     """Load a causal language model and its tokenizer, by Hugging Face name or folder.
 
-    The weights are float32 whatever the checkpoint holds, unless `pure_bf16`: most RL updates are
-    too small for bf16 and round to nothing. Dropout is set to 0 (choice 8). By default nothing in
+    The weights are float32 whatever the checkpoint holds: most RL updates are too small for bf16
+    and round to nothing. Dropout is set to 0 (choice 8). By default nothing in
     the folder can run code. Raises UserError if it can't load.
     """
     trust = {"trust_remote_code": trust_remote_code}
-    options = trust | {"dtype": torch.bfloat16 if pure_bf16 else torch.float32}
+    options = trust | {"dtype": torch.float32}
     options["use_safetensors"] = None if pickled_weights else True
     try:
         config = transformers.AutoConfig.from_pretrained(name, **trust)
@@ -261,8 +259,9 @@ def policy_for(config: Config) -> Policy:
     """The policy of a run; sets the number of CPU threads."""
     if config.threads:
         torch.set_num_threads(config.threads)
-    safety = (config.trust_remote_code, config.pickled_weights)
-    return load_policy(config.model, config.device, *safety, config.pure_bf16)
+    return load_policy(
+        config.model, config.device, config.trust_remote_code, config.pickled_weights
+    )
 
 
 CHECKED_WINDOW = 1024  # tokens; longer windows are left to the check of a run's first update
@@ -437,12 +436,7 @@ def parse_problem(line: str, where: str) -> Problem:
 
 def mixed_precision(config: Config) -> bool:
     """Whether weights are float32 and computation is bfloat16, which suits a GPU."""
-    return torch.device(config.device).type != "cpu" and not config.pure_bf16
-
-
-def in_bf16(config: Config) -> bool:
-    """Whether computation is bfloat16, whatever the weights are."""
-    return config.pure_bf16 or mixed_precision(config)
+    return torch.device(config.device).type != "cpu"
 
 
 def autocast(config: Config) -> torch.autocast:
@@ -1176,10 +1170,10 @@ def check_gap(gap: float, config: Config) -> None:
     In float32 they differ by rounding, and more than 0.05 nats raise UserError, before the policy
     has moved. In bfloat16 rounding alone can be large, so there is a warning, above 1.
     """
-    limit = 1.0 if in_bf16(config) else 0.05
+    limit = 1.0 if mixed_precision(config) else 0.05
     if gap > limit:
         message = f"sampler and trainer disagree about this model by {gap:.2g} nats per token"
-        if not in_bf16(config):
+        if not mixed_precision(config):
             raise UserError(f"{message} (logprob_gap): its figures would mean nothing")
         tqdm.write(f"warning: {message}; rounding of bfloat16 rarely makes more than {limit}")
 
@@ -1194,7 +1188,7 @@ def update(policy: Policy, optimizer, groups: list[Group], config: Config) -> di
     model.train(config.gradient_checkpointing)  # it needs train mode; dropout is 0 in any mode
     bounds = [i * len(groups) // parts for i in range(parts + 1)]
     shares = [examples_of(groups[a:b]) for a, b in pairwise(bounds)]
-    if in_bf16(config):
+    if mixed_precision(config):
         tally.gap = max(replace_old_logprobs(model, share, config) for share in shares)
     check_gap(tally.gap, config)
     for i, examples in enumerate(shares):
@@ -1581,8 +1575,6 @@ def train(config: Config) -> int:
         if right < len(problems):
             tqdm.write(f"{right} of {len(problems)} problems have a solution that gives the answer")
     policy = policy_for(config)
-    if config.pure_bf16:
-        tqdm.write("--pure-bf16: an update smaller than 1/256 of a weight rounds to nothing")
     check_prompts(policy, problems + held_out, config)
     if config.gradient_checkpointing:
         policy.model.activation_checkpointing_enable()

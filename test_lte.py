@@ -888,7 +888,7 @@ def test_choice_5_ratio_is_1_on_the_first_update(policy):
 @pytest.fixture
 def bf16_compute(monkeypatch):
     """What a GPU does, on the CPU: float32 weights, bfloat16 computation."""
-    monkeypatch.setattr(lte, "mixed_precision", lambda config: not config.pure_bf16)
+    monkeypatch.setattr(lte, "mixed_precision", lambda config: True)
 
 
 def test_choice_5_in_mixed_precision_ratios_start_at_1(bf16_compute):
@@ -1011,7 +1011,6 @@ def test_a_step_on_another_device(monkeypatch):
     for function in ("sample", "cache_bytes"):  # inference mode hides operations
         monkeypatch.setattr(lte, function, torch.no_grad()(getattr(lte, function).__wrapped__))
     monkeypatch.setattr(torch, "tensor", tensor)
-    monkeypatch.setattr(lte, "in_bf16", lambda config: True)  # the trainer scores anew
     found = []
     with NewTensors():
         for policy in (here, there):
@@ -1026,13 +1025,6 @@ def test_a_step_on_another_device(monkeypatch):
     OnDevice.mixed.clear()
     assert there.model.device.type == "meta" and found[0][1] > 0
     assert found[0] == pytest.approx(found[1], abs=1e-4)
-
-
-def test_pure_bf16_trains_with_a_warning(tmp_path, capsys):
-    assert run_main(tmp_path / "r", "--pure-bf16", "--steps", 2) == 0
-    assert "rounds to nothing" in capsys.readouterr().out
-    assert {w.dtype for w in weights(tmp_path / "r").values()} == {torch.bfloat16}
-    assert read_log(tmp_path / "r", "metrics.jsonl")[0]["ratio_on"] == 1
 
 
 # --------------------------------------------------------------------------------------------------
