@@ -155,10 +155,6 @@ class Config:
     resume: str = setting("", "output folder of a run to go on with, under its own settings")
 
 
-# The paper's setting, as far as it is published; the last three are LUFFY's. By --paper.
-PAPER = {"group_size": 8, "temperature": 1.0, "max_new_tokens": 8192, "steps": 500, "gamma": 0.1}
-PAPER |= {"lr": 1e-6, "prompts_per_step": 128, "updates_per_step": 2}
-
 MAY_CHANGE_ON_RESUME = ("resume", "steps", "rollouts", "device", "threads", "save_every")
 MAY_CHANGE_ON_RESUME += ("micro_tokens", "cache_gib", "trust_remote_code", "pickled_weights")
 MAY_CHANGE_ON_RESUME += ("gradient_checkpointing",)
@@ -1768,9 +1764,7 @@ def build_parser() -> Parser:
             text += f" [{f.default}]" if f.default != "" else ""
             kind, choices = type(f.default), f.metadata.get("choices")
             parser.add_argument(flag(f.name), type=kind, choices=choices, help=text)
-    settings = " ".join(f"{flag(name)} {value}" for name, value in PAPER.items())
     parser.add_argument("--explain", action="store_true", help="show one step in slow motion")
-    parser.add_argument("--paper", action="store_true", help=f"the paper's setting: {settings}")
     return parser
 
 
@@ -1806,16 +1800,14 @@ def read_recipe(model: str) -> dict:
 
 
 def configure(given: dict) -> Config:
-    """Defaults, then recipe.json, --paper, flags; with --resume, the run's own settings."""
-    paper = PAPER if given.pop("paper", False) else {}
+    """Defaults, then recipe.json, then flags; with --resume, the run's own settings."""
     if "resume" in given:
-        return resumed_config(Path(given["resume"]), paper | given)
+        return resumed_config(Path(given["resume"]), given)
     recipe = read_recipe(given.get("model", Config.model))
-    ours = paper | given
-    taken = [f"{flag(name)} {value}" for name, value in recipe.items() if name not in ours]
+    taken = [f"{flag(name)} {value}" for name, value in recipe.items() if name not in given]
     if taken:
         print("from recipe.json: " + " ".join(taken))
-    config = Config(**recipe | ours)
+    config = Config(**recipe | given)
     config.out = config.out or f"runs/{config.method}-{short_name(config.model)}-s{config.seed}"
     return config
 

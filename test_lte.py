@@ -1593,14 +1593,6 @@ def test_folders_are_named_after_the_run_of_a_final_model(tmp_path):
         assert lte.short_name(str(model)) == name
 
 
-def test_paper_setting_yields_to_flags_only():
-    config = lte.configure({"model": str(SMALL), "paper": True, "steps": 7})
-    settings = dataclasses.asdict(config)
-    assert settings["steps"] == 7
-    assert {k: settings[k] for k in lte.PAPER} == lte.PAPER | {"steps": 7}
-    assert config.eval_samples == lte.read_recipe(str(SMALL))["eval_samples"]
-
-
 def test_resume_refuses_other_problems(tmp_path, capsys):
     data = tmp_path / "mine.jsonl"
     lines = (SMALL / "train.jsonl").read_text().splitlines(keepends=True)
