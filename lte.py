@@ -26,7 +26,7 @@ Where the paper leaves room we chose as follows; test_lte.py has a test for each
     answer adds nothing. If none of them has an answer and none was truncated, there is no hint to
     give: the group gets no extra rollouts and stays none-pass.
  2. G' = G. If every failed response were replaced, all rewards would be equal again and the rescue
-    lost. At least --keep-failed (1) of them stay, so G' is at most G - 1.
+    lost. One of them stays, so G' is at most G - 1.
  3. Normalisers. One token count Z for all response tokens of an update, as in LUFFY and DAPO; with
     --separate-normalisers Z counts the on-policy and Z' the off-policy ones.
  4. Advantages. std is that of the G rewards themselves (divides by G), without an epsilon: equal
@@ -126,7 +126,6 @@ class Config:
     prompts_per_step: int = setting(16, "problems a step", least=1)
     group_size: int = setting(8, "G, the rollouts a problem", least=2)
     updates_per_step: int = setting(2, "optimizer steps a step, sharing the problems", least=1)
-    keep_failed: int = setting(1, "failed rollouts that a rescued group keeps at least", least=0)
     max_new_tokens: int = setting(1024, "length limit of a response", least=1)
     temperature: float = setting(1.0, "of sampling and of every log-probability", least=0.01)
     lr: float = setting(1e-6, "learning rate of AdamW, constant", above=0)
@@ -180,8 +179,6 @@ def check_config(config: Config) -> None:
         raise UserError(f"--threads {config.threads}: no machine has as many")
     if config.prompts_per_step * config.group_size > 2**20:
         raise UserError("--prompts-per-step times --group-size: over a million rollouts a step")
-    if config.keep_failed >= config.group_size:
-        raise UserError("--keep-failed must be below --group-size, or nothing could be rescued")
     if config.updates_per_step > config.prompts_per_step:
         raise UserError("--updates-per-step is above --prompts-per-step: no problem for some")
     if not re.fullmatch(r"cpu|cuda(:[0-9]{1,2})?", config.device):
@@ -916,18 +913,16 @@ def sample_again(policy: Policy, groups: list[Group], config: Config, generator)
     return groups
 
 
-def mix_group(
-    group: list[Rollout], hinted: list[Rollout], rng: random.Random, keep_failed: int = 1
-) -> list[Rollout]:
+def mix_group(group: list[Rollout], hinted: list[Rollout], rng: random.Random) -> list[Rollout]:
     """Put the G' right extra rollouts in place of G' failed ones, both chosen at random.
 
-    `hinted` are the extra rollouts, with or without a hint. At least `keep_failed` failed ones stay
+    `hinted` are the extra rollouts, with or without a hint. One failed one stays at least
     (choice 2). The newcomers take the group's own prompt: later there will be no hint, so it is
     pi_theta(o' | q) that must rise. Their log-probabilities stay those under (H_q, q).
     """
     failed = [i for i, rollout in enumerate(group) if rollout.reward == 0]
     right = [rollout for rollout in hinted if rollout.reward == 1]
-    n = max(min(len(right), len(failed) - keep_failed), 0)  # G'
+    n = max(min(len(right), len(failed) - 1), 0)  # G'
     mixed = list(group)
     for i, rollout in zip(rng.sample(failed, n), rng.sample(right, n), strict=True):
         mixed[i] = dataclasses.replace(rollout, prompt_ids=group[0].prompt_ids)
@@ -1257,7 +1252,7 @@ def train_step(
     rng = random.Random(seed_for(config, "mix", step))
     for group in retried:
         grade(group.extra, group.problem, tokenizer)
-        group.rollouts = mix_group(group.rollouts, group.extra, rng, config.keep_failed)
+        group.rollouts = mix_group(group.rollouts, group.extra, rng)
     if METHODS[config.method].solution:
         for group in groups:
             add_solution(policy, group)
@@ -1670,7 +1665,6 @@ def explain(config: Config) -> int:
         raise UserError("--explain is about hints: use it with --method lte")
     if config.resume:
         raise UserError("--explain takes a --model, not a run to --resume")
-    config = dataclasses.replace(config, keep_failed=max(config.keep_failed, 1))
     policy = policy_for(config)
     old = sampling_policy(policy, config)
     problems = load_problems(find_data(config)[0])
@@ -1707,7 +1701,7 @@ def show_rescue(policy: Policy, group: Group, config: Config) -> None:
     print(f"\n5. G = {len(group.extra)} extra rollouts under the hint, graded:\n")
     show(group.extra)
     rng = random.Random(config.seed)
-    group.rollouts = mix_group(group.rollouts, group.extra, rng, config.keep_failed)
+    group.rollouts = mix_group(group.rollouts, group.extra, rng)
     rewards = torch.tensor([r.reward for r in group.rollouts])
     mean, std = float(rewards.mean()), float(rewards.std(correction=0))
     print("\n6. Right ones take places of failed ones. Advantages of the mixed group,")

@@ -588,7 +588,6 @@ def test_choice_2_all_right_keeps_a_failed_one():
     group = mixed(right=8, wrong=0)
     assert sum(r.reward == 1 for r in group) == 7
     assert lte.group_advantages([r.reward for r in group]).any()
-    assert all(r.reward == 1 for r in mixed(right=8, wrong=0, keep_failed=0))
 
 
 def test_hints_go_to_none_pass_groups_only(policy):
@@ -1475,7 +1474,6 @@ def broken_inputs(folder: Path) -> dict[str, tuple[list, str]]:
         "unknown flag": ([*model, "--nonsense", "1"], "--nonsense"),
         "no number": ([*model, "--lr", "fast"], "--lr"),
         "not a number": ([*model, "--lr", "nan"], "--lr"),
-        "no way to rescue": ([*model, "--keep-failed", "8", "--group-size", "8"], "--keep-failed"),
         "answer is no number": ([*model, "--data", folder / "nan.jsonl"], "line 1 has no answer"),
         "answer is empty": ([*model, "--data", folder / "hollow.jsonl"], "line 1 has no answer"),
         "folder as data": ([*model, "--data", folder], "no file"),
