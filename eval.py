@@ -429,7 +429,7 @@ def reproduce(out: Path, figure: str | None) -> None:
 
 SETTINGS = ("max_new_tokens", "temperature", "seed", "device", "threads", "cache_gib")
 SETTINGS += ("system_prompt",)
-SWITCHES = ("trust_remote_code", "pickled_weights")
+SWITCHES = ("trust_remote_code",)
 
 
 def build_parser() -> lte.Parser:
