@@ -131,7 +131,7 @@ def check_settings(path: Path, problems: list[lte.Problem], samples: int, config
 
 def evaluate_files(args: argparse.Namespace) -> None:
     """Sample and grade every file or benchmark; print the table."""
-    given = {name: getattr(args, name) for name in SETTINGS + SWITCHES}
+    given = {name: getattr(args, name) for name in SETTINGS}
     given = {name: value for name, value in given.items() if value is not None}
     config = lte.Config(**lte.read_recipe(args.model) | {"model": args.model} | given)
     lte.check_config(config)
@@ -429,7 +429,6 @@ def reproduce(out: Path, figure: str | None) -> None:
 
 SETTINGS = ("max_new_tokens", "temperature", "seed", "device", "threads", "cache_gib")
 SETTINGS += ("system_prompt",)
-SWITCHES = ("trust_remote_code",)
 
 
 def build_parser() -> lte.Parser:
@@ -442,8 +441,6 @@ def build_parser() -> lte.Parser:
     parser.add_argument("--out", default="", help="folder for the samples [runs/eval-MODEL]")
     parser.add_argument("--compare", nargs="+", metavar="RUN", help="folders of runs to compare")
     parser.add_argument("--reproduce", action="store_true", help="the README's comparison, whole")
-    for name in SWITCHES:
-        parser.add_argument(lte.flag(name), action="store_true", help="as in lte.py")
     parser.add_argument("--figure", metavar="FILE", help="draw the none-pass curves (matplotlib)")
     parser.add_argument("--weight", metavar="FILE", help="draw a token's weight (matplotlib)")
     fields = {f.name: f for f in dataclasses.fields(lte.Config)}

@@ -145,7 +145,6 @@ class Config:
     eval_samples: int = setting(16, "samples a held-out problem", least=1)
     save_every: int = setting(50, "save a checkpoint every so many steps and at the end", least=1)
     samples_per_step: int = setting(4, "rollouts a step that go to samples.jsonl", least=0)
-    trust_remote_code: bool = setting(False, "let the model's folder run code of its own")
     device: str = setting("cuda" if torch.cuda.is_available() else "cpu", "cpu or cuda")
     threads: int = setting(0, "CPU threads (0: as torch likes)", least=0)
     seed: int = setting(0, "seed of everything random", least=0)
@@ -154,7 +153,7 @@ class Config:
 
 
 MAY_CHANGE_ON_RESUME = ("resume", "steps", "rollouts", "device", "threads", "save_every")
-MAY_CHANGE_ON_RESUME += ("micro_tokens", "cache_gib", "trust_remote_code")
+MAY_CHANGE_ON_RESUME += ("micro_tokens", "cache_gib")
 MAY_CHANGE_ON_RESUME += ("gradient_checkpointing",)
 
 
@@ -212,15 +211,14 @@ class Policy(NamedTuple):
 def load_policy(
     name: str,
     device: str = "cpu",
-    trust_remote_code: bool = False,
 ) -> Policy:
     """Load a causal language model and its tokenizer, by Hugging Face name or folder.
 
     The weights are float32 whatever the checkpoint holds: most RL updates are too small for bf16
-    and round to nothing. Dropout is set to 0 (choice 8). By default nothing in
+    and round to nothing. Dropout is set to 0 (choice 8). Nothing in
     the folder can run code. Raises UserError if it can't load.
     """
-    trust = {"trust_remote_code": trust_remote_code}
+    trust = {"trust_remote_code": False}
     options = trust | {"dtype": torch.float32, "use_safetensors": True}
     try:
         config = transformers.AutoConfig.from_pretrained(name, **trust)
@@ -249,7 +247,7 @@ def policy_for(config: Config) -> Policy:
     """The policy of a run; sets the number of CPU threads."""
     if config.threads:
         torch.set_num_threads(config.threads)
-    return load_policy(config.model, config.device, config.trust_remote_code)
+    return load_policy(config.model, config.device)
 
 
 CHECKED_WINDOW = 1024  # tokens; longer windows are left to the check of a run's first update
@@ -1758,7 +1756,6 @@ def build_parser() -> Parser:
 
 
 NOT_FOR_RECIPES = ("model", "data", "eval_data", "out", "resume", "device")
-NOT_FOR_RECIPES += ("trust_remote_code",)  # a model can't grant itself trust
 
 
 def read_settings(path: Path, key: str | None = None) -> dict:

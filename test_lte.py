@@ -1362,7 +1362,7 @@ def test_hostile_text_breaks_neither_prompt_nor_log(tmp_path, policy, capsys):
 
 
 def test_a_model_folder_cannot_run_code(tmp_path, policy, capsys):
-    """Neither by code of its own nor by a pickle; unless a flag allows it."""
+    """Neither by code of its own nor by a pickle."""
     for name in ("config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
         (tmp_path / name).write_text((SMALL / name).read_text())
     torch.save(policy.model.state_dict(), tmp_path / "pytorch_model.bin")
@@ -1374,10 +1374,9 @@ def test_a_model_folder_cannot_run_code(tmp_path, policy, capsys):
     (tmp_path / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').write('code')")
     with pytest.raises(lte.UserError):
         lte.load_policy(str(tmp_path))
-    (tmp_path / "recipe.json").write_text('{"trust_remote_code": true}')
     (tmp_path / "train.jsonl").write_text((SMALL / "train.jsonl").read_text())
     assert lte.main(["--model", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
-    assert "recipe" in capsys.readouterr().err and not (tmp_path / "ran").exists()
+    assert capsys.readouterr().err.count("\n") == 1 and not (tmp_path / "ran").exists()
 
 
 def test_torn_checkpoint_falls_back_to_the_one_before(tmp_path, undisturbed, capsys):
