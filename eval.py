@@ -5,7 +5,6 @@
     python eval.py --model NAME --data a.jsonl b.jsonl --samples 16 --k 1 4 16
     python eval.py --compare runs/*                 runs of several methods and seeds, side by side
     python eval.py --compare runs/* --figure none-pass.png          the same, and a drawing of it
-    python eval.py --reproduce                      make the runs behind the README's table, compare
     python eval.py --weight weight.png              draw what a hinted token weighs in the gradient
 
 What it reports, and how:
@@ -27,13 +26,11 @@ What it reports, and how:
 from __future__ import annotations
 
 import argparse
-import concurrent.futures
 import dataclasses
 import hashlib
 import json
 import math
 import statistics
-import subprocess
 import sys
 from collections import defaultdict
 from pathlib import Path
@@ -374,56 +371,6 @@ def draw_weight(path: str) -> None:
 
 
 # --------------------------------------------------------------------------------------------------
-# The README's table
-
-
-REPRODUCED = {
-    "lte": ["--method", "lte"],
-    "lte-shuffled": ["--method", "lte", "--hint-answers", "shuffled"],
-    "grpo": ["--method", "grpo"],
-    "grpo-extra": ["--method", "grpo-extra"],
-}
-BASES, SEEDS, ROLLOUTS = (0, 1, 2), (0, 1), 16_000
-
-
-def call(command: list) -> None:
-    """Run one of our scripts quietly; UserError if it fails."""
-    command = [sys.executable, *map(str, command)]
-    done = subprocess.run(command, capture_output=True, text=True, check=False)
-    if done.returncode:
-        raise lte.UserError(f"{' '.join(command)} failed: {done.stderr.strip()[-500:]}")
-
-
-def reproduce(out: Path, figure: str | None) -> None:
-    """Every method on every base and seed with equal numbers of rollouts, two at a time, each on
-    one thread; what is there already is not made again. Base 0 is the shipped one."""
-    here = Path(__file__).resolve().parent
-    bases = {b: here / "small-model" if b == 0 else out / f"base{b}" for b in BASES}
-    with concurrent.futures.ThreadPoolExecutor(2) as pool:
-        making = [
-            [here / "small-model" / "make.py", "--seed", b, "--out", folder, "--threads", 1]
-            for b, folder in bases.items()
-            if not (folder / "recipe.json").exists()  # which make.py writes last
-        ]
-        list(pool.map(call, making))
-        folders, running = [], []
-        for base, model in bases.items():
-            for seed in SEEDS:
-                for name, flags in REPRODUCED.items():
-                    folders.append(out / f"{name}-base{base}-s{seed}")
-                    command = [here / "lte.py", "--model", model, *flags, "--seed", seed]
-                    command += ["--out", folders[-1], "--threads", 1, "--eval-every", 1_000_000]
-                    command += ["--steps", 1_000_000, "--rollouts", ROLLOUTS]
-                    if (folders[-1] / "config.json").exists():  # it was stopped
-                        command = [here / "lte.py", "--resume", folders[-1]]
-                    if not (folders[-1] / "final").exists():
-                        running.append(command)
-        for done, _ in enumerate(pool.map(call, running), 1):
-            print(f"run {done} of {len(running)}", file=sys.stderr)
-    compare([str(folder) for folder in folders], figure)
-
-
-# --------------------------------------------------------------------------------------------------
 # Command line
 
 
@@ -440,7 +387,6 @@ def build_parser() -> lte.Parser:
     parser.add_argument("--k", type=int, nargs="+", help="which Pass@k to report [1 and --samples]")
     parser.add_argument("--out", default="", help="folder for the samples [runs/eval-MODEL]")
     parser.add_argument("--compare", nargs="+", metavar="RUN", help="folders of runs to compare")
-    parser.add_argument("--reproduce", action="store_true", help="the README's comparison, whole")
     parser.add_argument("--figure", metavar="FILE", help="draw the none-pass curves (matplotlib)")
     parser.add_argument("--weight", metavar="FILE", help="draw a token's weight (matplotlib)")
     fields = {f.name: f for f in dataclasses.fields(lte.Config)}
@@ -455,9 +401,7 @@ def main(argv: list[str] | None = None) -> int:
     lte.only_our_lines()
     try:
         args = build_parser().parse_args(argv)
-        if args.reproduce:
-            reproduce(Path(args.out or "runs/reproduce"), args.figure)
-        elif args.compare:
+        if args.compare:
             compare(args.compare, args.figure)
         elif args.weight:
             draw_weight(args.weight)
@@ -465,7 +409,7 @@ def main(argv: list[str] | None = None) -> int:
             args.out = args.out or f"runs/eval-{lte.short_name(args.model)}"
             evaluate_files(args)
         else:
-            raise lte.UserError("give --model and --data, --compare or --reproduce (see --help)")
+            raise lte.UserError("give --model and --data, or --compare (see --help)")
         return 0
     except KeyboardInterrupt:
         print("eval.py: stopped; the same command goes on where this one was", file=sys.stderr)

@@ -2253,9 +2253,6 @@ SHORTENED = """#!/usr/bin/env bash
 # Stands in for python: the README's commands with fewer steps and samples, and without network.
 set -e
 case "$1 $2" in
-  "eval.py --reproduce")
-    code='import sys, eval; eval.BASES, eval.SEEDS, eval.ROLLOUTS = (0,), (0,), 400'
-    exec PYTHON -c "$code; sys.exit(eval.main(['--reproduce']))" ;;
   "eval.py --weight") PYTHON -c "import matplotlib" 2>/dev/null || exit 0; exec PYTHON "$@" ;;
   lte.py*) exec PYTHON "$@" --steps 2 --eval-samples 2 --threads 1 ;;
   small-model/make.py*) exec PYTHON "$@" --steps 2 ;;
