@@ -5,7 +5,6 @@
     python eval.py --model NAME --data a.jsonl b.jsonl --samples 16 --k 1 4 16
     python eval.py --compare runs/*                 runs of several methods and seeds, side by side
     python eval.py --compare runs/* --figure none-pass.png          the same, and a drawing of it
-    python eval.py --weight weight.png              draw what a hinted token weighs in the gradient
 
 What it reports, and how:
 
@@ -36,7 +35,6 @@ from collections import defaultdict
 from pathlib import Path
 
 import numpy as np
-import torch
 
 import lte
 from verify import pass_at_k
@@ -361,15 +359,6 @@ def draw_none_pass(curves: dict[str, list[float]], path: str) -> None:
     draw(path, lines, xlabel="step", ylabel="none-pass problems [%]", ylim=(0, None))
 
 
-def draw_weight(path: str) -> None:
-    """What a hinted token weighs in the gradient, f (1 - f) = gamma r' / (r' + gamma)^2."""
-    ratios = torch.logspace(-5, 1, 200)
-    shaped = lte.shape_ratio(ratios.log(), lte.Config.gamma)
-    lines = {"": (ratios.tolist(), (shaped * (1 - shaped)).tolist())}
-    names = {"xlabel": "r' = pi_theta without the hint / pi_old with it", "ylabel": "weight"}
-    draw(path, lines, xscale="log", ylim=(0, 0.27), xlim=(1e-5, 10), **names)
-
-
 # --------------------------------------------------------------------------------------------------
 # Command line
 
@@ -388,7 +377,6 @@ def build_parser() -> lte.Parser:
     parser.add_argument("--out", default="", help="folder for the samples [runs/eval-MODEL]")
     parser.add_argument("--compare", nargs="+", metavar="RUN", help="folders of runs to compare")
     parser.add_argument("--figure", metavar="FILE", help="draw the none-pass curves (matplotlib)")
-    parser.add_argument("--weight", metavar="FILE", help="draw a token's weight (matplotlib)")
     fields = {f.name: f for f in dataclasses.fields(lte.Config)}
     for name in SETTINGS:
         text = f"{fields[name].metadata['help']} [recipe.json's, else {fields[name].default}]"
@@ -403,8 +391,6 @@ def main(argv: list[str] | None = None) -> int:
         args = build_parser().parse_args(argv)
         if args.compare:
             compare(args.compare, args.figure)
-        elif args.weight:
-            draw_weight(args.weight)
         elif args.model and args.data:
             args.out = args.out or f"runs/eval-{lte.short_name(args.model)}"
             evaluate_files(args)

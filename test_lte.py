@@ -2253,7 +2253,6 @@ SHORTENED = """#!/usr/bin/env bash
 # Stands in for python: the README's commands with fewer steps and samples, and without network.
 set -e
 case "$1 $2" in
-  "eval.py --weight") PYTHON -c "import matplotlib" 2>/dev/null || exit 0; exec PYTHON "$@" ;;
   lte.py*) exec PYTHON "$@" --steps 2 --eval-samples 2 --threads 1 ;;
   small-model/make.py*) exec PYTHON "$@" --steps 2 ;;
   *) exec PYTHON "$@" ;;
