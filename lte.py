@@ -1359,14 +1359,14 @@ class Run:
         self.old = sampling_policy(policy, config)
         self.step, self.rollouts = 0, 0  # done so far
         self.folder = Path(config.out)
-        self.checkpoints = self.folder / "checkpoint"
+        self.checkpoint = self.folder / "checkpoint" / "state.pt"
         if not config.resume:
             if any(path.suffix != ".tmp" for path in self.folder.glob("*")):
                 raise UserError(f"{self.folder} is in use: --resume the run, or name another --out")
             content = {"settings": dataclasses.asdict(config), **provenance()}
             self.folder.mkdir(parents=True, exist_ok=True)
             replace_file(self.folder / "config.json", json.dumps(content, indent=1) + "\n")
-        self.checkpoints.mkdir(exist_ok=True)
+        self.checkpoint.parent.mkdir(exist_ok=True)
         for name in self.LOGS:
             (self.folder / name).touch()
 
@@ -1378,48 +1378,38 @@ class Run:
         return read_log(self.folder / name)
 
     def save(self) -> None:
-        """All that it takes to go on exactly; generators are seeded by step. Keeps the last two."""
-        path = self.checkpoints / f"step-{self.step:06d}.pt"
-        if path.exists():
-            return
+        """All that it takes to go on exactly; generators are seeded by step.
+
+        Written aside, synced and renamed: there always is one whole checkpoint, after the first.
+        """
         state = {"step": self.step, "rollouts": self.rollouts, "problems": self.problems}
         state |= {"model": self.policy.model.state_dict(), "optimizer": self.optimizer.state_dict()}
         for name in self.LOGS:
             with (self.folder / name).open("a") as file:
                 os.fsync(file.fileno())  # the logs, before a checkpoint that counts on them
-        with path.with_suffix(".tmp").open("wb") as file:
+        temporary = self.checkpoint.with_suffix(".tmp")
+        with temporary.open("wb") as file:
             torch.save(state, file)
             file.flush()
             os.fsync(file.fileno())
-        path.with_suffix(".tmp").replace(path)
-        for old in sorted(self.checkpoints.glob("step-*.pt"))[:-2]:
-            old.unlink()
+        temporary.replace(self.checkpoint)
 
     def load(self) -> None:
-        """Restore the last readable checkpoint, if there is one, and cut the logs back to it.
-
-        A torn one is set aside for the one before; UserError if there are some and none is whole.
-        """
-        torn, paths = [], sorted(self.checkpoints.glob("step-*.pt"), reverse=True)
-        for path in paths:
+        """Restore the checkpoint, if there is one, and cut the logs back to it."""
+        if self.checkpoint.exists():
             try:
-                state = torch.load(path, map_location=self.policy.model.device, weights_only=True)
+                device = self.policy.model.device
+                state = torch.load(self.checkpoint, map_location=device, weights_only=True)
                 self.policy.model.load_state_dict(state["model"])
                 self.optimizer.load_state_dict(state["optimizer"])
                 self.step, self.rollouts = state["step"], state["rollouts"]
                 known = state["problems"]
-                break
-            except Exception as error:  # torn or foreign, in any way
+            except Exception as error:  # broken or foreign, in any way
                 if isinstance(error, OSError) or is_out_of_memory(error):
                     raise
-                tqdm.write(f"{path} can't be used ({type(error).__name__}): trying the one before")
-                torn.append(path)
-        if paths and torn == paths:
-            raise UserError(f"no checkpoint in {self.checkpoints} can be read: start anew")
-        if paths and known != self.problems:
-            raise UserError(f"--resume {self.folder}: the training problems are not the run's")
-        for path in torn:
-            path.rename(path.with_suffix(".broken"))
+                raise UserError(f"{self.checkpoint} can't be read: start anew") from None
+            if known != self.problems:
+                raise UserError(f"--resume {self.folder}: the training problems are not the run's")
         refresh(self.old, self.policy)
         for name in self.LOGS:
             kept = [row for row in self.rows(name) if row["step"] <= self.step]
@@ -1499,25 +1489,27 @@ def samples_to_log(groups: list[Group], tokenizer, step: int, count: int) -> lis
 # The main job
 
 
-class Interrupt:
-    """While it lasts, SIGINT and SIGTERM end the run after the step at hand, a second at once."""
+@contextlib.contextmanager
+def stop_on_signals() -> Iterator[list[int]]:
+    """Signals end the run after the step at hand, a second one at once; a list of those received.
 
-    def __enter__(self):
-        self.signal, self.before = 0, {}
-        with contextlib.suppress(ValueError):  # not in the main thread: leave signals alone
-            for number in (signal.SIGINT, signal.SIGTERM):
-                self.before[number] = signal.signal(number, self.note)
-        return self
+    They are what Ctrl-C, kill, a closed terminal and a scheduler before its time limit send.
+    """
+    received: list[int] = []
 
-    def __exit__(self, *_) -> None:
-        for number, handler in self.before.items():
-            signal.signal(number, handler)
-
-    def note(self, number, frame) -> None:
-        if self.signal:
+    def note(number, frame) -> None:
+        if received:
             sys.exit(128 + number)
-        self.signal = number
+        received.append(number)
         tqdm.write("stopping after this step ...")
+
+    numbers = [getattr(signal, n, None) for n in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")]
+    before = {number: signal.signal(number, note) for number in numbers if number}
+    try:
+        yield received
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)
 
 
 def find_data(config: Config) -> tuple[Path, Path | None]:
@@ -1567,24 +1559,24 @@ def train(config: Config) -> int:
     run = Run(config, policy, optimizer, problems)
     if config.resume:
         run.load()
-    with Interrupt() as interrupt:
-        learn(run, problems, held_out, interrupt)
+    with stop_on_signals() as signals:
+        learn(run, problems, held_out, signals)
     run.save()
-    if interrupt.signal:
+    if signals:
         tqdm.write(f"stopped; go on with: python lte.py --resume {run.folder}")
-        return 128 + interrupt.signal
+        return 128 + signals[0]
     report(run, run.save_final())
     return 0
 
 
-def learn(run: Run, problems: list[Problem], held_out: list[Problem], interrupt: Interrupt) -> None:
+def learn(run: Run, problems: list[Problem], held_out: list[Problem], signals: list[int]) -> None:
     """Train and validate until the end, or until a signal."""
     config, unstable = run.config, 0
     with tqdm(total=config.steps, initial=run.step, unit="step", dynamic_ncols=True) as bar:
         while run.step < config.steps and not 0 < config.rollouts <= run.rollouts:
             if held_out and run.step % config.eval_every == 0:
                 validate_once(run, held_out)
-                if interrupt.signal:
+                if signals:
                     return
             metrics = next_step(run, problems)
             figures = "reward {reward:.2f}, none-pass {none_pass}, rescued {rescued}"
@@ -1592,7 +1584,7 @@ def learn(run: Run, problems: list[Problem], held_out: list[Problem], interrupt:
             bar.update()
             if run.step % config.save_every == 0:
                 run.save()
-            if interrupt.signal:
+            if signals:
                 return
             if metrics["skipped_updates"]:
                 unstable += 1

@@ -1274,7 +1274,7 @@ def resumes_to_the_same_end(folder: Path, undisturbed: Path) -> bool:
     return same_run(folder, undisturbed)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
 def test_signal_saves_and_resume_goes_on(tmp_path, undisturbed, number):
     """Status 130 or 143, a line on how to resume, and then the same end as without the signal."""
     process, metrics = start_run(tmp_path / "cut"), tmp_path / "cut" / "metrics.jsonl"
@@ -1290,14 +1290,15 @@ def test_signal_saves_and_resume_goes_on(tmp_path, undisturbed, number):
 def test_kill_at_any_moment_loses_nothing(tmp_path, undisturbed, moment):
     """kill -9: the resumed run ends as if nothing had happened, and nothing stands twice."""
     folder = tmp_path / "cut"
-    process = start_run(folder)
+    process, metrics = start_run(folder), folder / "metrics.jsonl"
     if moment == "early":
         wait_for(process, (folder / "config.json").exists)
     elif moment == "in a step":
-        wait_for(process, (folder / "checkpoint" / "step-000003.pt").exists)
+        wait_for(process, lambda: metrics.exists() and metrics.read_text().count("\n") >= 3)
         time.sleep(0.05)
     else:
-        wait_for(process, lambda: list((folder / "checkpoint").glob("step-00000[3-7].tmp")))
+        wait_for(process, lambda: metrics.exists() and metrics.read_text().count("\n") >= 3)
+        wait_for(process, (folder / "checkpoint" / "state.tmp").exists)
     process.kill()
     process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
@@ -1316,7 +1317,7 @@ def test_out_of_memory_says_what_to_lower(tmp_path, monkeypatch, capsys):
     assert run_main(tmp_path / "run") == 2
     error = capsys.readouterr().err
     assert "--micro-tokens" in error and "--resume" in error and error.count("\n") == 1
-    assert list((tmp_path / "run" / "checkpoint").glob("step-000000.pt"))
+    assert list((tmp_path / "run" / "checkpoint").glob("state.pt"))
 
 
 def test_full_disk_leaves_the_run_intact(finished, tmp_path, monkeypatch, capsys):
@@ -1336,7 +1337,7 @@ def test_three_unstable_updates_in_a_row_end_the_run(tmp_path, monkeypatch, caps
     assert run_main(tmp_path / "run", "--steps", "9") == 2
     assert "no finite gradient" in capsys.readouterr().err
     assert [m["skipped_updates"] for m in read_log(tmp_path / "run", "metrics.jsonl")] == [1, 1, 1]
-    assert list((tmp_path / "run" / "checkpoint").glob("step-000003.pt"))
+    assert list((tmp_path / "run" / "checkpoint").glob("state.pt"))
 
 
 def test_hostile_text_breaks_neither_prompt_nor_log(tmp_path, policy, capsys):
@@ -1379,28 +1380,16 @@ def test_a_model_folder_cannot_run_code(tmp_path, policy, capsys):
     assert capsys.readouterr().err.count("\n") == 1 and not (tmp_path / "ran").exists()
 
 
-def test_torn_checkpoint_falls_back_to_the_one_before(tmp_path, undisturbed, capsys):
-    shutil.copytree(undisturbed, tmp_path / "torn")
-    newest = max((tmp_path / "torn" / "checkpoint").glob("step-*.pt"))
-    newest.write_bytes(newest.read_bytes()[:1000])
-    assert resumes_to_the_same_end(tmp_path / "torn", undisturbed)
-    assert "can't be used" in capsys.readouterr().out
-
-
-def test_checkpoints_that_are_all_broken_end_the_run_and_stay(tmp_path, undisturbed, capsys):
+def test_a_checkpoint_that_is_broken_ends_the_run_and_stays(tmp_path, undisturbed, capsys):
     """And one that can't be loaded for want of memory is no broken one."""
     shutil.copytree(undisturbed, tmp_path / "run")
-    paths = sorted((tmp_path / "run" / "checkpoint").glob("step-*.pt"))
-    log = (tmp_path / "run" / "metrics.jsonl").read_text()
-    whole = [path.read_bytes() for path in paths]
-    for path in paths:
-        path.write_bytes(b"torn")
+    path = tmp_path / "run" / "checkpoint" / "state.pt"
+    log, whole = (tmp_path / "run" / "metrics.jsonl").read_text(), path.read_bytes()
+    path.write_bytes(b"torn")
     assert lte.main(["--resume", str(tmp_path / "run")]) == 2
-    assert "no checkpoint" in capsys.readouterr().err
-    assert all(path.exists() for path in paths)
-    assert (tmp_path / "run" / "metrics.jsonl").read_text() == log
-    for path, content in zip(paths, whole, strict=True):
-        path.write_bytes(content)
+    assert "state.pt can't be read" in capsys.readouterr().err
+    assert path.exists() and (tmp_path / "run" / "metrics.jsonl").read_text() == log
+    path.write_bytes(whole)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lte.torch, "load", raising(torch.OutOfMemoryError("full")))
         assert lte.main(["--resume", str(tmp_path / "run")]) == 2
