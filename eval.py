@@ -1,4 +1,4 @@
-"""How good is a model, and which of several runs is better?
+"""How good is a model, and which of several runs is better? The sampler stands here, too.
 
     python eval.py --model runs/lte-small-model-s0/final --data small-model/test.jsonl
     python eval.py --model NAME --data math500 minerva olympiadbench amc23 aime24 aime25 gsm8k
@@ -6,15 +6,18 @@
     python eval.py --compare runs/*                 runs of several methods and seeds, side by side
     python eval.py --compare runs/* --figure none-pass.png          the same, and a drawing of it
 
-What it reports, and how:
+eval.py stands on verify.py, which judges; lte.py, which learns, stands on both. The file reads
+downhill: a function calls those below it, since Python looks names up only when it calls them.
 
  1. Pass@1 is the mean over samples, Pass@k the unbiased estimate 1 - C(n-c, k) / C(n, k) from n
     samples with c right ones; both are means over problems. The interval (95 %) comes from drawing
     the problems again with replacement, 10,000 times. It says how far the figure would move with
     other problems of the kind, not with another training seed.
- 2. Prompt, sampler and checker are those of training. There is never a hint.
- 3. Every sample goes to a JSONL file, so that any verdict can be looked up, and an evaluation that
-    was stopped goes on where it was: the same command, again.
+ 2. Prompt, sampler and checker are those of training. There is never a hint. Temperature 0 is
+    greedy, with one sample per problem.
+ 3. Every sample goes to a JSONL file, so that any verdict can be looked up. A data set that was
+    finished before is taken over if settings, problems, checker and each file of the model are the
+    same, and refused otherwise.
  4. Benchmarks by name are fetched once, checked and kept in the user's cache. Their k, which is the
     number of samples too, is the paper's as far as it is known: 4 for the larger ones, 16 for AMC
     and AIME; for a file it is 16.
@@ -24,171 +27,857 @@ What it reports, and how:
 
 from __future__ import annotations
 
-import argparse
-import dataclasses
+import contextlib
+import copy
 import hashlib
+import http.client
 import json
+import logging
 import math
+import os
+import random
+import re
+import sqlite3
 import statistics
 import sys
 from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator
+from dataclasses import dataclass, field, fields
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import torch
+import transformers
+from torch import Tensor
+from tqdm import tqdm
+from transformers.cache_utils import Cache, DynamicCache, DynamicLayer
+from transformers.hf_argparser import HfArg, HfArgumentParser
 
-import lte
-from verify import pass_at_k
+import verify
+from verify import extract_answer, is_correct, pass_at_k
 
 # --------------------------------------------------------------------------------------------------
-# One model on files of problems
+# How good is a model?
 
-PAPER_K = {"math500": 4, "minerva": 4, "olympiadbench": 4, "gsm8k": 4}  # 16 for the others
-ROLLOUTS_A_PORTION = 1024
+
+def evaluate(config: EvalConfig) -> None:
+    """Ask a model every problem of every data set, grade the answers, print Pass@k."""
+    data_sets = plan(config)
+    folder = data_sets[0].output.parent
+    folder.mkdir(parents=True, exist_ok=True)
+    with lock(folder):
+        finished = [read_finished(data_set) for data_set in data_sets]
+        policy = None
+        if None in finished:
+            policy = sampling_policy(load_policy(config.model, config.device))
+        print(f"{'':24}{'problems':>9}{'samples':>8}{'':62}  truncated   length")
+        rates = []
+        for data_set, rows in zip(data_sets, finished, strict=True):
+            taken = "" if rows is None else " (taken over: the same model, problems and settings)"
+            rows = answer(policy, data_set, config) if rows is None else rows
+            rates.append(print_table(data_set, rows))
+            print(f"{'':24}samples: {data_set.output}{taken}")
+    if len(rates) > 1:
+        names = [f"Pass@{k}" for k in sorted(set(config.k))] or ["Pass@1", "Pass@k"]
+        means = map(statistics.fmean, zip(*rates, strict=True))
+        cells = (f"{f'{name} {mean:6.1%}':31}" for name, mean in zip(names, means, strict=True))
+        print(f"{'average':43}" + "".join(cells))
+
+
+class DataSet(NamedTuple):
+    """One file or benchmark of an evaluation."""
+
+    name: str
+    problems: list[Problem]
+    samples: int  # per problem
+    ks: list[int]  # which Pass@k to report
+    output: Path  # where the samples go
+    note: str  # all that decides what is sampled and how it is judged; beside the samples
+
+
+def plan(config: EvalConfig) -> list[DataSet]:
+    """The data sets to evaluate; UserError for nonsense, before any model is loaded."""
+    data_sets: list[DataSet] = []
+    for name in config.data:
+        path = locate(name, BENCHMARKS)
+        usual = 1 if config.temperature == 0 else PAPER_K.get(name, 16)
+        problems, samples = load_problems(path), config.samples or usual
+        if config.temperature == 0 and samples > 1:
+            raise UserError("--temperature 0 is greedy: all samples would be alike")
+        ks = sorted(set(config.k or [1, samples]))
+        if ks[0] < 1 or ks[-1] > samples:
+            raise UserError(f"--k must be between 1 and --samples, {samples}")
+        folder = Path(config.out or f"runs/eval-{short_name(config.model)}")
+        output = folder / f"{Path(name).stem}.jsonl"
+        if output.resolve() in {path.resolve(), *(other.output.resolve() for other in data_sets)}:
+            raise UserError(f"samples of {name} would overwrite {output}: choose another --out")
+        note = note_of(config, problems, samples)
+        data_sets.append(DataSet(name, problems, samples, ks, output, note))
+    return data_sets
+
+
+def note_of(config: EvalConfig, problems: list[Problem], samples: int) -> str:
+    """Everything that decides what is sampled and how it is judged, as text to compare."""
+    names = ("max_new_tokens", "temperature", "seed", "system_prompt")
+    note = {name: getattr(config, name) for name in names} | {"samples": samples}
+    code = b"".join(Path(module).read_bytes() for module in (__file__, verify.__file__))
+    note |= {"code": hashlib.sha256(code).hexdigest(), "device": config.device.split(":")[0]}
+    note |= {"model": fingerprint(config.model), "problems": hash_of(problems)}
+    return json.dumps(note, indent=1) + "\n"
+
+
+def read_finished(data_set: DataSet) -> list[list[dict]] | None:
+    """The rows of a data set that was finished before, by problem; None if there is no file.
+
+    UserError if its file is of another evaluation, or not whole: nothing is overwritten.
+    """
+    path, note, n = data_set.output, data_set.output.with_suffix(".settings.json"), data_set.samples
+    if not path.exists():
+        return None
+    if not note.exists() or note.read_text(encoding="utf-8") != data_set.note:
+        raise UserError(f"{path} is of another model or other settings: choose another --out")
+    rows = read_log(path)
+    if [row["problem"] for row in rows] != [p.problem for p in data_set.problems for _ in range(n)]:
+        raise UserError(f"{path} was changed since it was written: choose another --out")
+    return [rows[i : i + n] for i in range(0, len(rows), n)]
+
+
+def answer(policy: Policy, data_set: DataSet, config: EvalConfig) -> list[list[dict]]:
+    """Sample and grade a data set; its rows by problem, written when they are complete."""
+    generator = torch.Generator().manual_seed(config.seed)
+    groups = ask(policy, data_set.problems, data_set.samples, config, generator)
+    rows = list(map(sample_rows, data_set.problems, groups))
+    replace_file(data_set.output.with_suffix(".settings.json"), data_set.note)
+    replace_file(data_set.output, json_lines(row for group in rows for row in group))
+    return rows
+
+
+def sample_rows(problem: Problem, rollouts: list[Rollout]) -> list[dict]:
+    """One row per sample: what was asked, what was answered, how it was judged."""
+    rows = []
+    for i, rollout in enumerate(rollouts):
+        row = {"problem": problem.problem, "reference": problem.answer, "sample": i}
+        row |= {"response": rollout.text, "answer": rollout.answer, "reward": rollout.reward}
+        row |= {"right": rollout.right, "truncated": rollout.truncated}
+        rows.append(row | {"tokens": len(rollout.response_ids)})
+    return rows
+
+
+def pass_rates(groups: list[list[dict]], k: int) -> list[float]:
+    """Pass@k of each problem: its unbiased estimate from the rows of its samples."""
+    return [pass_at_k(len(g), sum(row["right"] for row in g), k) for g in groups]
+
+
+def summarise(groups: list[list[dict]], ks: list[int]) -> dict:
+    """Means over problems (Pass@k, none-pass) and over samples (truncated, length in tokens)."""
+    rows = [row for group in groups for row in group]
+    return {
+        "pass": [statistics.fmean(pass_rates(groups, k)) for k in ks],
+        "none_pass": statistics.fmean(not any(row["right"] for row in group) for group in groups),
+        "truncated": statistics.fmean(row["truncated"] for row in rows),
+        "response_tokens": statistics.fmean(row["tokens"] for row in rows),
+    }
+
+
+def by_family(problems: list[Problem], groups: list) -> dict[str, list]:
+    """Groups by the family of their problem; problems without one are left out."""
+    families = defaultdict(list)
+    for problem, group in zip(problems, groups, strict=True):
+        families[problem.family or ""].append(group)
+    return {family: families[family] for family in sorted(families) if family}
+
+
+def print_table(data_set: DataSet, groups: list[list[dict]]) -> list[float]:
+    """A line for each family of a data set, if it has any, and one for all of it: its Pass@k."""
+    families = by_family(data_set.problems, groups)
+    lines = {f"  {family}": some for family, some in families.items()}
+    for name, some in (lines | {Path(data_set.name).stem: groups}).items():
+        summary, cells = summarise(some, data_set.ks), ""
+        for k, mean in zip(data_set.ks, summary["pass"], strict=True):
+            low, high = bootstrap_interval(pass_rates(some, k))
+            cells += f"{f'Pass@{k} {mean:6.1%} ({low:.1%}-{high:.1%})':31}"
+        rest = f"{summary['truncated']:>11.1%}{summary['response_tokens']:>9.1f}"
+        print(f"{name:24}{len(some):>9}{len(some[0]):>8}  {cells:60}{rest}")
+    return summary["pass"]
 
 
 def bootstrap_interval(values: list[float]) -> tuple[float, float]:
-    """95 % interval of the mean of `values` (one a problem) under resampling of the problems."""
+    """95 % interval of the mean of `values` (one per problem) under resampling of the problems."""
     values = np.asarray(values)
     drawn = np.random.default_rng(0).integers(len(values), size=(10_000, len(values)))
     low, high = np.percentile(values[drawn].mean(1), [2.5, 97.5])
     return float(low), float(high)
 
 
-def summarise(groups: list[list[dict]], ks: list[int]) -> dict:
-    """Pass@k with intervals, truncation rate and mean length [tokens] of graded samples."""
-    samples = [row for group in groups for row in group]
-    passes = []
-    for k in ks:
-        rates = [pass_at_k(len(g), sum(row["reward"] == 1 for row in g), k) for g in groups]
-        passes.append((sum(rates) / len(rates), *bootstrap_interval(rates)))
-    truncated = sum(row["truncated"] for row in samples) / len(samples)
-    length = sum(row["tokens"] for row in samples) / len(samples)
-    counts = {"problems": len(groups), "samples": len(groups[0])}
-    return counts | {"pass": passes, "truncated": truncated, "length": length}
+# --------------------------------------------------------------------------------------------------
+# Asking
 
 
-def table_row(name: str, summary: dict) -> str:
-    cells = [f"{mean:6.1%} ({low:.1%}-{high:.1%})" for mean, low, high in summary["pass"]]
-    passes = "".join(f"{cell:>24}" for cell in cells)
-    rest = f"{summary['truncated']:>11.1%}{summary['length']:>9.1f}"
-    return f"{name:24}{summary['problems']:>9}{summary['samples']:>8}{passes}{rest}"
+@dataclass
+class Rollout:
+    """One response. `prompt_ids` is what it is trained under: lte.mix_group takes the hint out."""
+
+    prompt_ids: list[int]
+    response_ids: list[int] = field(default_factory=list)  # with the EOS, if it was sampled
+    old_logprobs: list[float] = field(default_factory=list)  # log pi_old of each, as sampled
+    text: str = ""
+    reward: float = 0.0  # R: 1 right, 0 wrong
+    truncated: bool = False  # reached the length limit without an EOS
+    off_policy: bool = False  # pi_old is not the policy under prompt_ids
+    advantage: float = 0.0  # A, in training
+
+    @property
+    def right(self) -> bool:
+        """The one place that says which reward means a right answer."""
+        return self.reward == 1
+
+    @property
+    def answer(self) -> str | None:
+        return extract_answer(self.text)
 
 
-def sample_rows(group: lte.Group) -> list[dict]:
-    """One row a sample: what was asked, what was answered, how it was judged."""
-    rows, problem = [], group.problem
-    for i, rollout in enumerate(group.rollouts):
-        row = {"problem": problem.problem, "reference": problem.answer, "sample": i}
-        row |= {"response": rollout.text, "answer": rollout.answer, "reward": rollout.reward}
-        rows.append(row | {"truncated": rollout.truncated, "tokens": len(rollout.response_ids)})
-    return rows
+def ask(
+    policy: Policy, problems: list[Problem], size: int, config: Settings, generator, hints=None
+) -> list[list[Rollout]]:
+    """`size` graded responses per problem, o ~ pi(. | q); with a list of hints, pi(. | H_q, q)."""
+    pairs = zip(problems, hints or [None] * len(problems), strict=True)
+    prompts = [build_prompt(policy.tokenizer, p.problem, h, config.system_prompt) for p, h in pairs]
+    how = (config.max_new_tokens, config.temperature, policy.eos_ids, generator)
+    groups = sample(policy.model, prompts, size, *how, cache_gib=config.cache_gib)
+    for problem, rollouts in zip(problems, groups, strict=True):
+        grade(rollouts, problem, policy.tokenizer)
+    return groups
 
 
-def sample_file(
-    policy: lte.Policy, problems: list[lte.Problem], samples: int, config: lte.Config, path: Path
-) -> list[list[dict]]:
-    """`samples` graded rows a problem, in `path` too, written a portion of the problems at a time;
-    portions that are there already are not sampled again."""
-    portion = max(ROLLOUTS_A_PORTION // samples, 1)
-    rows = lte.read_log(path) if path.exists() else []
-    if len(rows) < len(problems) * samples:
-        rows = rows[: len(rows) // (portion * samples) * portion * samples]
-        lte.replace_file(path, lte.json_lines(rows))
-    for first in range(len(rows) // samples, len(problems), portion):
-        part = problems[first : first + portion]
-        groups = lte.evaluate(policy, part, samples, config, step=first)
-        new = [row for group in groups for row in sample_rows(group)]
-        with path.open("a", encoding="utf-8") as file:
-            file.write(lte.json_lines(new))
-        rows += new
-        if len(rows) < len(problems) * samples:
-            print(f"{path.stem}: {first + portion} of {len(problems)} problems", file=sys.stderr)
-    return [rows[i : i + samples] for i in range(0, len(rows), samples)]
-
-
-def check_settings(path: Path, problems: list[lte.Problem], samples: int, config) -> None:
-    """Write down how the samples in `path` are made; UserError if those there were made otherwise."""
-    names = ("max_new_tokens", "temperature", "seed", "system_prompt")
-    settings = {name: getattr(config, name) for name in names} | {"samples": samples}
-    model = Path(config.model)
-    settings["model"] = str(model.resolve()) if model.is_dir() else config.model
-    files = sorted(model.glob("*.safetensors"))
-    settings["weights"] = [[f.name, f.stat().st_size, f.stat().st_mtime_ns] for f in files]
-    asked = json.dumps([[p.problem, p.answer] for p in problems])
-    settings["problems"] = hashlib.sha256(asked.encode()).hexdigest()
-    note = path.with_suffix(".settings.json")
-    same = note.exists() and note.read_text() == json.dumps(settings)
-    if (path.exists() or note.exists()) and not same:
-        raise lte.UserError(f"{path} is not of this model and these settings: choose another --out")
-    path.parent.mkdir(parents=True, exist_ok=True)
-    lte.replace_file(note, json.dumps(settings))
-
-
-def evaluate_files(args: argparse.Namespace) -> None:
-    """Sample and grade every file or benchmark; print the table."""
-    given = {name: getattr(args, name) for name in SETTINGS}
-    given = {name: value for name, value in given.items() if value is not None}
-    config = lte.Config(**lte.read_recipe(args.model) | {"model": args.model} | given)
-    lte.check_config(config)
-    counts = sample_counts(args)
-    files = {name: lte.locate(name, lte.BENCHMARKS) for name in args.data}
-    problems = {name: lte.load_problems(path) for name, path in files.items()}
-    outputs = {name: Path(args.out) / f"{Path(name).stem}.jsonl" for name in args.data}
-    resolved = {path.resolve() for path in outputs.values()}
-    if len(resolved) < len(args.data) or resolved & {path.resolve() for path in files.values()}:
-        message = "two data sets of one name, or samples would overwrite data: "
-        raise lte.UserError(message + "rename data or choose another --out")
-    for name, path in outputs.items():
-        check_settings(path, problems[name], counts[name], config)
-    policy = lte.sampling_policy(lte.policy_for(config), config)
-    for some in problems.values():
-        lte.check_prompts(policy, some, config)
-    print_head(args.k)
-    summaries = []
-    for name, path in outputs.items():
-        groups = sample_file(policy, problems[name], counts[name], config, path)
-        ks = sorted(set(args.k)) if args.k else [1, counts[name]]
-        summaries.append(print_rows(name, problems[name], groups, ks))
-        print(f"{'':24}samples: {path}")
-    if len(summaries) > 1:
-        columns = zip(*(summary["pass"] for summary in summaries), strict=True)
-        means = [sum(mean for mean, _, _ in column) / len(column) for column in columns]
-        print(f"{'average':41}" + "".join(f"{f'{mean:6.1%}':>24}" for mean in means))
-
-
-def sample_counts(args: argparse.Namespace) -> dict[str, int]:
-    """Samples a problem for each data set; UserError if --samples or --k make no sense."""
-    counts = dict.fromkeys(args.data, args.samples)
-    if args.samples is None:
-        counts = {name: PAPER_K.get(name, 16) for name in args.data}
-    least = min(counts.values())
-    if least < 1:
-        raise lte.UserError(f"--samples is {least}: it must be at least 1")
-    if args.k and not 1 <= min(args.k) <= max(args.k) <= least:
-        raise lte.UserError(f"--k must be between 1 and --samples, {least}")
-    return counts
-
-
-def print_head(ks: list[int] | None) -> None:
-    heads = [f"Pass@{k}" for k in sorted(set(ks))] if ks else ["Pass@1", "Pass@samples"]
-    columns = "".join(f"{head:>24}" for head in heads)
-    print(f"{'':24}{'problems':>9}{'samples':>8}{columns}  truncated   length")
-
-
-def print_rows(name: str, problems: list[lte.Problem], groups: list, ks: list[int]) -> dict:
-    """A row for each family of a data set, if it has any, and one for all of it: its summary."""
-    families = defaultdict(list)
-    for problem, group in zip(problems, groups, strict=True):
-        families[problem.family].append(group)
-    for family in sorted(f for f in families if f):
-        print(table_row(f"  {family}", summarise(families[family], ks)))
-    summary = summarise(groups, ks)
-    print(table_row(Path(name).stem, summary))
-    return summary
+def grade(rollouts: list[Rollout], problem: Problem, tokenizer) -> None:
+    """R(o, q): 1 if the checker finds the reference answer in the response, else 0."""
+    for rollout in rollouts:
+        rollout.text = tokenizer.decode(rollout.response_ids, skip_special_tokens=True)
+        rollout.reward = float(is_correct(rollout.text, problem.answer))
 
 
 # --------------------------------------------------------------------------------------------------
-# Several runs
+# Sampling
+
+
+@torch.inference_mode()
+def sample(
+    model, prompts: list[list[int]], group_size: int, max_new_tokens: int, temperature: float,
+    eos_ids: set[int], generator: torch.Generator, max_rows: int = 1024, cache_gib: float = math.inf
+) -> list[list[Rollout]]:  # fmt: skip
+    """Sample `group_size` responses per prompt, from the full distribution at `temperature`.
+
+    Prompts may have any lengths; temperature 0 is greedy. At most `max_rows` responses are decoded
+    at a time, which bounds the logits, and no more than have a cache of `cache_gib`. That changes
+    nothing in what is sampled: the random number for each position of each response is drawn before
+    the first token, so a response does not depend on its neighbours. Returns the groups in the
+    order of the prompts, with response_ids, old_logprobs and truncated filled in. Raises UserError
+    if a prompt is empty or leaves no room in the model's context.
+    """
+    if not all(prompts):
+        raise UserError("a prompt is empty: the tokenizer makes no tokens of its text")
+    width = max(map(len, prompts), default=0) + max_new_tokens
+    if prompts and width > context_length(model):
+        raise UserError(
+            f"a prompt of {width - max_new_tokens} tokens leaves no room for --max-new-tokens "
+            f"{max_new_tokens} in the model's context of {context_length(model)}"
+        )
+    if cache_gib < math.inf:
+        max_rows = min(max_rows, rows_that_fit(model, width, cache_gib))
+    total, rollouts = len(prompts) * group_size, []
+    at = {"dtype": torch.double, "device": generator.device}
+    uniforms = torch.rand(total, max_new_tokens, generator=generator, **at).to(model.device)
+    with eval_mode(model), Progress(total) as bar:
+        for first in range(0, total, max_rows):
+            owner = [i // group_size for i in range(first, min(first + max_rows, total))]
+            some = uniforms[first : first + max_rows]
+            rollouts += decode(model, prompts, owner, some, temperature, eos_ids, bar)
+    return [rollouts[i : i + group_size] for i in range(0, total, group_size)]
+
+
+def decode(model, prompts, owner, uniforms, temperature, eos_ids, bar) -> list[Rollout]:
+    """One response for each row: row i answers prompts[owner[i]] with uniforms[i], [n, limit].
+
+    A row that is done is decoded on, unrecorded, until a quarter of the rows is done. Then these
+    leave together, since each time the whole cache is copied.
+    """
+    n, limit = uniforms.shape
+    logits, mask, cache = read_prompts(model, prompts, owner)  # [n, V], [n, T]
+    position = mask.sum(-1, keepdim=True)  # [n, 1] of the token to come
+    rows = torch.arange(n, device=model.device)  # the responses that are being decoded
+    lengths, done = torch.zeros_like(rows), torch.zeros_like(rows, dtype=torch.bool)
+    ids, logprobs = lengths.new_zeros(n, limit), torch.zeros(n, limit, device=model.device)
+    eos, finished = torch.tensor(sorted(eos_ids), device=model.device), 0
+    for t in range(limit):
+        tokens, chosen = choose(logits, temperature, uniforms[rows, t])  # [rows]
+        ids[rows, t], logprobs[rows, t] = tokens, chosen
+        lengths[rows] += ~done  # an EOS counts, since the policy is to learn to stop
+        before, done = finished, done | torch.isin(tokens, eos)
+        finished = len(rows) if t + 1 == limit else int(done.sum())
+        bar.count(len(rows) - before, finished - before)
+        if finished == len(rows):
+            break
+        if finished >= len(rows) / 4:
+            keep, finished = (~done).nonzero()[:, 0], 0
+            rows, tokens, done = rows[keep], tokens[keep], done[keep]
+            mask, position = mask[keep], position[keep]
+            cache.reorder_cache(keep)
+        mask = torch.cat([mask, torch.ones_like(position)], 1)
+        logits = next_logits(model, tokens[:, None], mask, position, cache)
+        position = position + 1
+    parts = zip(owner, lengths.tolist(), ids.tolist(), logprobs.tolist(), strict=True)
+    return [
+        Rollout(prompts[p], row[:m], known[:m], truncated=row[m - 1] not in eos_ids)
+        for p, m, row, known in parts
+    ]
+
+
+def read_prompts(model, prompts, owner) -> tuple[Tensor, Tensor, Cache]:
+    """Read each prompt once, and repeat what comes of it for the rows that it owns.
+
+        prompts [5, 6, 7], [8] and owner [0, 0, 1]    read   5 6 7    repeated   5 6 7
+                                                             0 0 8               5 6 7
+                                                                                 0 0 8
+
+    Returns logits of the first new token [n, V], the mask [n, T] (1 at the prompts' own tokens) and
+    the cache. All prompts end in one column, so that the next token is in one column too. Padding,
+    to the left, never enters a log-probability: the mask keeps attention from it, positions count
+    from a prompt's own first token, and logits are taken at the last column only. check_sampler
+    holds each model to that.
+    """
+    first, some = owner[0], prompts[owner[0] : owner[-1] + 1]
+    width = max(map(len, some))
+    ids = torch.tensor([[0] * (width - len(p)) + p for p in some], device=model.device)  # [P, T]
+    mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in some]).to(ids)
+    cache = DynamicCache(config=model.config)
+    for i, layer in enumerate(cache.layers):
+        cache.layers[i] = RoomyLayer() if type(layer) is DynamicLayer else layer
+    logits = next_logits(model, ids, mask, (mask.cumsum(-1) - 1).clamp(min=0), cache)
+    rows = torch.tensor(owner, device=model.device) - first
+    cache.reorder_cache(rows)
+    return logits[rows], mask[rows], cache
+
+
+def next_logits(model, ids: Tensor, mask: Tensor, position: Tensor, cache: Cache) -> Tensor:
+    """Feed ids [n, T] at their positions [n, T]; logits of the token that follows, [n, V].
+
+    The mask [n, past + T] is 0 at padding; causality and sliding windows the model adds itself.
+    """
+    inputs = {"input_ids": ids, "attention_mask": mask, "position_ids": position}
+    out = model(**inputs, past_key_values=cache, use_cache=True, logits_to_keep=1)
+    return out.logits[:, -1]
+
+
+class RoomyLayer(DynamicLayer):
+    """transformers' cache layer of full attention, in buffers with room behind what they hold.
+
+    DynamicLayer copies all keys and values to fresh memory for each new token, which takes longer
+    than the model itself. With an eighth of their length as room most tokens copy only themselves;
+    with more, attention gets slower, since it reads rows with gaps between them.
+    """
+
+    buffers = None
+
+    def update(self, key_states: Tensor, value_states: Tensor, *args, **kwargs):
+        """Append [n, heads, T, head_dim]; return all that is held, [n, heads, used, head_dim]."""
+        used, new = self.get_seq_length(), (key_states, value_states)
+        total = used + key_states.shape[2]
+        if self.buffers is None or self.buffers[0].shape[2] < total:
+            self.buffers = [x.new_empty(*x.shape[:2], total + total // 8, x.shape[3]) for x in new]
+            for buffer, held in zip(self.buffers, (self.keys, self.values), strict=True):
+                buffer[:, :, :used] = held if used else 0
+        for buffer, states in zip(self.buffers, new, strict=True):
+            buffer[:, :, used:total] = states
+        self.keys, self.values = (buffer[:, :, :total] for buffer in self.buffers)
+        self.is_initialized = True
+        return self.keys, self.values
+
+    def reorder_cache(self, beam_idx: Tensor) -> None:
+        """Keep these rows, in this order; a row may be repeated."""
+        super().reorder_cache(beam_idx)
+        self.buffers = None  # what it has made has no room
+
+
+def choose(logits: Tensor, temperature: float, uniforms: Tensor) -> tuple[Tensor, Tensor]:
+    """A token per row from softmax(logits / T) [n, V], by uniform numbers in [0, 1) [n].
+
+    Returns tokens and their log-probabilities [n]. Chosen is the first token at which the sum of
+    the probabilities exceeds the number; T = 0 takes the likeliest, with log-probability at T = 1.
+
+        probabilities 0.5, 0.2, 0.3    sums 0.5, 0.7, 1.0    the number 0.6 chooses the second token
+
+    In float64 every token is within reach, and none of probability 0 is. Overwrites the logits: on
+    a CPU, fresh memory of that size costs more time than the arithmetic.
+    """
+    weights = temper(logits, temperature or 1.0)
+    weights = weights.sub_(weights.amax(-1, keepdim=True)).exp_()  # softmax, times some factor
+    sums = weights.cumsum(-1, dtype=torch.double)  # [n, V]
+    tokens = torch.searchsorted(sums, uniforms[:, None] * sums[:, -1:], right=True)
+    if temperature == 0:
+        tokens = weights.argmax(-1, keepdim=True)
+    return tokens[:, 0], (weights.gather(-1, tokens) / sums[:, -1:]).log()[:, 0].float()
+
+
+def temper(logits: Tensor, temperature: float) -> Tensor:
+    """The one place where temperature enters, for sampler and trainer alike. [..., V], float32"""
+    return logits.float() if temperature == 1 else logits.float() / temperature
+
+
+# --------------------------------------------------------------------------------------------------
+# A model
+
+
+class Policy(NamedTuple):
+    """A model, how it reads and writes, and the ids of the tokens that end a response."""
+
+    model: transformers.PreTrainedModel
+    tokenizer: transformers.PreTrainedTokenizerBase
+    eos_ids: set[int]
+
+
+def load_policy(name: str, device: str = "cpu") -> Policy:
+    """Load a causal language model and its tokenizer, by Hugging Face name or folder.
+
+    The weights are float32 whatever the checkpoint holds: most RL updates are too small for bf16
+    and round to nothing. Dropout, and a router's jitter, are set to 0 (choice 8 of lte.py). Nothing
+    in the folder can run code. Raises UserError unless all of it can be loaded, as it is.
+    """
+    if (Path(name) / "adapter_config.json").is_file():
+        raise UserError(f"{name!r} holds an adapter: merge it into its model first, and save that")
+    safe = {"trust_remote_code": False}
+    try:
+        config = transformers.AutoConfig.from_pretrained(name, **safe)
+        for part in (config, config.get_text_config()):
+            for key, value in vars(part).items():
+                if ("drop" in key or "jitter" in key) and isinstance(value, float):
+                    setattr(part, key, 0.0)
+        how = {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
+        load = transformers.AutoModelForCausalLM.from_pretrained
+        model, report = load(name, config=config, **how, **safe)
+        tokenizer = transformers.AutoTokenizer.from_pretrained(name, **safe)
+    except Exception as error:  # noqa: BLE001  whatever transformers has to say, in one line
+        reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
+        raise UserError(f"can't load the model {name!r} (folder or hub name): {reason}") from None
+    check_loaded(name, model, tokenizer, report)
+    # A chat model may end its turn with another token than a document, so there can be several.
+    eos_ids: set[int] = set()
+    for part in (model.generation_config, config.get_text_config(), tokenizer):
+        ids = getattr(part, "eos_token_id", None)
+        eos_ids |= set(ids) if isinstance(ids, (list, tuple)) else {ids} - {None}
+    if not eos_ids:
+        raise UserError(f"the model {name!r} names no end-of-sequence token")
+    policy = Policy(model.to(device).eval(), tokenizer, eos_ids)
+    check_sampler(policy, name)
+    return policy
+
+
+def check_loaded(name: str, model, tokenizer, report: dict) -> None:
+    """UserError unless every weight came from the checkpoint, and all that belongs to the model.
+
+    transformers only warns, and goes on with random weights. What it ties, or leaves out on
+    purpose, is not in its report.
+    """
+    trouble = f"the weights of {name!r} are not those of a whole {type(model).__name__}: "
+    missing, surplus = sorted(report["missing_keys"]), sorted(report["unexpected_keys"])
+    for found in surplus:  # 'module.model.norm.weight', say
+        for wanted in missing:
+            if found.endswith("." + wanted):
+                prefix = found.removesuffix(wanted)
+                raise UserError(f"{trouble}all names begin with {prefix!r}: save them without it")
+    if missing:
+        raise UserError(f"{trouble}{', '.join(missing[:3])} missing ({len(missing)} in all)")
+    parts = {part for part, _ in model.named_modules()}
+    for key in surplus:  # a bias or a layer that this model lacks, but not another head
+        if key.rpartition(".")[0] in parts or ".".join(key.split(".")[:2]) in parts:
+            raise UserError(f"{trouble}it has no place for {key}, so config.json does not fit")
+    kinds = model.config.architectures or []
+    if any(re.search("Classification|QuestionAnswering|Reward", kind) for kind in kinds):
+        raise UserError(f"{name!r} is a {kinds[0]}, not a causal language model")
+    if getattr(model, "_hf_peft_config_loaded", False):
+        raise UserError(f"{name!r} is an adapter: merge it into its model first, and save that")
+    for key, weight in model.named_parameters():
+        if not weight.isfinite().all():
+            raise UserError(f"{trouble}{key} holds nan or infinity")
+    size = model.get_input_embeddings().weight.shape[0]
+    largest = max(tokenizer.get_vocab().values(), default=0)
+    if largest >= size:
+        raise UserError(
+            f"{name!r}: the tokenizer has ids up to {largest}, the model embeds {size} tokens: "
+            "after adding tokens call model.resize_token_embeddings(len(tokenizer))"
+        )
+
+
+CHECKED_WINDOW = 1024  # tokens; a longer window is left to the check in a run's first update
+
+
+def check_sampler(policy: Policy, name: str) -> None:
+    """Raise UserError for a model that the sampler does not suit: the log-probabilities that it
+    records must be those of the model's own forward pass, as far as rounding lets them.
+
+    Looked at are prompts of unlike lengths, responses that end at different times, and what lies
+    beyond each window (or chunk) of up to 1024 tokens that the config names, since within a window
+    all kinds of attention are alike. That costs at most four forward passes over 1040 tokens: some
+    35 TFLOP for a model of 4 billion parameters, which takes a GPU a fraction of a second.
+    """
+    model, rounding = policy.model, 0.01 if policy.model.dtype == torch.float32 else 0.5
+    config = model.config.get_text_config()
+    named = [v for key, v in vars(config).items() if "window" in key or "chunk" in key]
+    windows = [v for v in named if type(v) is int and 4 < v <= CHECKED_WINDOW]
+    longest = int(min(max(windows, default=8), context_length(model) - 12))
+    rng, generator = random.Random(0), torch.Generator().manual_seed(0)
+    prompts = [[rng.randrange(config.vocab_size) for _ in range(n)] for n in (1, 5, longest - 4)]
+    quarter = set(range(0, config.vocab_size, 4))  # as EOS, so that some end early
+    gap, why = 0.0, ""
+    try:
+        groups = sample(model, prompts[:2], 4, 12, 1.0, quarter, generator)
+        groups += sample(model, prompts[1:], 1, 12, 1.0, set(), generator)
+        for rollout in (rollout for group in groups for rollout in group):
+            expected = teacher_forced(model, rollout)
+            recorded = torch.tensor(rollout.old_logprobs, device=expected.device)
+            gap = max(gap, float((expected - recorded).abs().max()))
+    except Exception as error:  # whatever a kind of model that nobody tried may raise
+        if is_out_of_memory(error):
+            raise
+        gap, why = math.inf, f"{type(error).__name__}"
+    if not gap < rounding:
+        why = why or f"its log-probabilities are off by {gap:.2g} nats"
+        raise UserError(
+            f"{name!r} has a kind of attention or cache that the sampler can't handle ({why})"
+        )
+
+
+@torch.no_grad()
+def teacher_forced(model, rollout: Rollout) -> Tensor:
+    """Log-probabilities of a response's tokens by one forward pass, without a cache, at T = 1."""
+    n = len(rollout.response_ids)
+    ids = torch.tensor([rollout.prompt_ids + rollout.response_ids], device=model.device)
+    logits = model(input_ids=ids, use_cache=False, logits_to_keep=n + 1).logits[0, -n - 1 : -1]
+    return logits.float().log_softmax(-1).gather(-1, ids[0, -n:, None])[:, 0]
+
+
+@contextlib.contextmanager
+def eval_mode(model) -> Iterator[None]:
+    """In train mode sampling would use dropout and, with gradient checkpointing, lose its cache."""
+    was_training = model.training
+    model.eval()
+    try:
+        yield
+    finally:
+        model.train(was_training)
+
+
+def rows_that_fit(model, width: int, gib: float) -> int:
+    """Rows of `width` tokens whose cache takes so many GiB, at least 1.
+
+    Found from caches of one and of two tokens, since layers differ: keys and values grow with each
+    token, a recurrent state does not.
+    """
+    one, two = cache_bytes(model, 1), cache_bytes(model, 2)
+    return max(int(gib * 2**30 / (one + (width - 1) * (two - one))), 1)
+
+
+@torch.inference_mode()
+def cache_bytes(model, length: int) -> int:
+    """Bytes of the cache of one row of so many tokens."""
+    cache = DynamicCache(config=model.config)
+    ids = torch.zeros(1, length, dtype=torch.long, device=model.device)
+    next_logits(model, ids, torch.ones_like(ids), torch.arange(length)[None].to(ids), cache)
+    held = [part for layer in cache.layers for part in vars(layer).values()]
+    held += [state for part in held if isinstance(part, dict) for state in part.values()]
+    return sum(part.nbytes for part in held if isinstance(part, Tensor))
+
+
+def context_length(model) -> float:
+    """Most tokens that prompt and response may have together; infinite without a limit."""
+    return getattr(model.config.get_text_config(), "max_position_embeddings", None) or math.inf
+
+
+def fits(policy: Policy, problem: Problem, config: Settings, hint=None) -> bool:
+    """Whether a problem, with its hint, leaves room for a response in the model's context."""
+    prompt = build_prompt(policy.tokenizer, problem.problem, hint, config.system_prompt)
+    return len(prompt) + config.max_new_tokens <= context_length(policy.model)
+
+
+def mixed_precision(model) -> bool:
+    """Whether weights are float32 and computation is bfloat16, which suits a GPU."""
+    return model.device.type != "cpu"
+
+
+def sampling_policy(policy: Policy) -> Policy:
+    """What samples: the policy itself, or in mixed precision a bfloat16 copy of it."""
+    if not mixed_precision(policy.model):
+        return policy
+    model = copy.deepcopy(policy.model)
+    for weight in model.parameters():  # and not the buffers: rotary frequencies stay float32
+        weight.data = weight.data.bfloat16()
+    return policy._replace(model=model.requires_grad_(False))
+
+
+INSTRUCTION = "Reason step by step, and put the final answer in \\boxed{}."
+
+
+def build_prompt(tokenizer, problem: str, hint=None, system_prompt: str = "") -> list[int]:
+    """Token ids of the prompt for q, or for (H_q, q): the tokenizer's chat template, or plain text.
+
+    `hint` is anything with a text. A problem that holds a token of the template is encoded apart,
+    as plain text: its '<|im_end|>' is ten characters and not the end of the turn.
+    """
+    content = "\n\n".join(part for part in (problem, hint and hint.text, INSTRUCTION) if part)
+    if not tokenizer.chat_template:
+        text = f"{system_prompt}\n\n{content}\n" if system_prompt else f"{content}\n"
+        ids = tokenizer(text, split_special_tokens=True)["input_ids"]
+        return ids[:-1] if ids[-1:] == [tokenizer.eos_token_id] else ids  # the text is to go on
+    if not any(token in content for token in tokenizer.get_added_vocab()):
+        chat = in_chat(tokenizer, content, system_prompt)
+        return tokenizer(chat, add_special_tokens=False)["input_ids"]
+    slot = "(the question)"
+    before, after = in_chat(tokenizer, slot, system_prompt).rsplit(slot, 1)
+    ids = []
+    for text, plain in ((before, False), (content, True), (after, False)):
+        encode = {"add_special_tokens": False, "split_special_tokens": plain}
+        ids += tokenizer(text, **encode)["input_ids"] if text else []
+    return ids
+
+
+def in_chat(tokenizer, content: str, system_prompt: str) -> str:
+    """The text of a chat in which the user says `content` and the model is to answer."""
+    messages = [{"role": "system", "content": system_prompt}] if system_prompt else []
+    messages.append({"role": "user", "content": content})
+    try:
+        chat = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
+    except Exception as error:  # noqa: BLE001  a template is a program
+        raise UserError(f"the model's chat template fails: {str(error).strip()[:200]}") from None
+    if system_prompt and chat == in_chat(tokenizer, content, ""):
+        raise UserError("the model's chat template leaves out the --system-prompt")
+    if content.strip() not in chat:
+        raise UserError("the model's chat template leaves out or changes what the user says")
+    return chat
+
+
+def fingerprint(model: str) -> str:
+    """What stands for a model: a hash of each file in its folder, or its commit on the hub."""
+    folder = Path(model)
+    if not folder.is_dir():
+        with contextlib.suppress(Exception):  # load_policy says what is wrong
+            config = transformers.AutoConfig.from_pretrained(model, trust_remote_code=False)
+            return f"{model} {config._commit_hash}"
+        return model
+    total = hashlib.sha256()
+    for path in sorted(folder.rglob("*")):
+        if path.is_file() and path.suffix not in (".md", ".py", ".jsonl"):  # no part of a model
+            with path.open("rb") as file:
+                digest = hashlib.file_digest(file, "sha256").hexdigest()
+            total.update(f"{path.relative_to(folder)} {digest}\n".encode())
+    return total.hexdigest()
+
+
+# --------------------------------------------------------------------------------------------------
+# Problems
+
+
+@dataclass(frozen=True)
+class Problem:
+    problem: str
+    answer: str
+    solution: str | None = None  # a worked solution, for luffy
+    family: str | None = None  # a kind of problem, for tables
+
+
+PROBLEM_KEYS = ("problem", "question", "prompt")
+ANSWER_KEYS = ("answer", "final_answer", "expected_answer", "ground_truth", "target")
+
+
+def load_problems(path: str | Path) -> list[Problem]:
+    """Read a file of JSON objects, one per line or as an array, under the common field names.
+
+    An answer like GSM8K's, a solution that ends in '#### x', is split into solution and answer x.
+    Without an answer, what is boxed in the solution is the answer. A prompt may be a conversation
+    of one turn, as TRL and verl write it; its system message is left out (see --system-prompt).
+    Raises UserError, with the number of the line or row, for what is missing or broken.
+    """
+    try:
+        text = Path(path).read_text(encoding="utf-8-sig")
+    except (OSError, UnicodeDecodeError) as error:
+        raise UserError(f"can't read the problems in {path}: {error}") from None
+    if text.lstrip().startswith("["):
+        with contextlib.suppress(ValueError, RecursionError):  # else a line that is a list, say
+            rows = json.loads(text)
+            if all(isinstance(row, dict) for row in rows):
+                text = "\n".join(map(json.dumps, rows))
+    numbered = [(i, line) for i, line in enumerate(text.split("\n"), 1) if line.strip()]
+    if not numbered:
+        raise UserError(f"{path} holds no problems")
+    return [parse_problem(line, f"{path}, line {i}") for i, line in numbered]
+
+
+def parse_problem(line: str, where: str) -> Problem:
+    """One line of JSON -> Problem; `where` names the line in errors."""
+    try:
+        row = json.loads(line)
+    except (ValueError, RecursionError) as error:
+        raise UserError(f"{where} is not JSON: {error}") from None
+    if not isinstance(row, dict):
+        raise UserError(f"{where} is not a JSON object")
+    if isinstance(row.get("reward_model"), dict):  # verl
+        row = row["reward_model"] | row
+    problem = next((row[k] for k in PROBLEM_KEYS if row.get(k)), None)
+    answer = next((row[k] for k in ANSWER_KEYS if row.get(k) not in (None, "", [])), None)
+    solution = row["solution"] if isinstance(row.get("solution"), str) else ""
+    if isinstance(problem, list):
+        problem = one_turn(problem, where)
+    if answer is None and "\\boxed" in solution:
+        answer = extract_answer(solution)
+    if isinstance(answer, list) and len(answer) == 1:
+        answer = answer[0]
+    if type(answer) is int or (type(answer) is float and math.isfinite(answer)):
+        answer = str(answer)
+    if isinstance(answer, str) and "####" in answer:
+        solution, answer = solution or answer, answer.rsplit("####", 1)[1]
+    if not isinstance(problem, str) or not problem.strip():
+        raise UserError(f"{where} has no problem (fields looked for: {', '.join(PROBLEM_KEYS)})")
+    if not isinstance(answer, str) or not answer.strip():
+        raise UserError(f"{where} has no answer (fields looked for: {', '.join(ANSWER_KEYS)})")
+    # JSON can hold half of a surrogate pair, which no tokenizer takes; and families get printed.
+    texts = [x.encode("utf-8", "replace").decode() for x in (problem, answer, solution)]
+    family = "".join(c for c in str(row.get("family") or "") if c.isprintable())[:20]
+    return Problem(texts[0].strip(), texts[1].strip(), texts[2] or None, family or None)
+
+
+def one_turn(messages: list, where: str) -> str:
+    """What the user says in a conversation of one turn, [{"role": "user", "content": ...}]."""
+    said = [m.get("content") for m in messages if isinstance(m, dict) and m.get("role") == "user"]
+    others = [m for m in messages if not isinstance(m, dict) or m.get("role") == "assistant"]
+    if len(said) != 1 or others or not isinstance(said[0], str):
+        raise UserError(f"{where}: its prompt is no conversation of one turn, in text")
+    return said[0]
+
+
+def locate(name: str, sources: dict[str, Source]) -> Path:
+    """The file of that name, or else the data set: fetched once, checked, kept in the user's cache.
+
+    Raises UserError if there is neither, or if it can't be fetched or is not what it was.
+    """
+    if Path(name).is_file():
+        return Path(name)
+    if name not in sources:
+        raise UserError(f"no file or data set {name} (data sets: {', '.join(sources)})")
+    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lte"
+    url, sha256 = sources[name]
+    path = folder / f"{name}-{sha256[:8]}.jsonl"
+    try:
+        if not path.is_file():
+            folder.mkdir(parents=True, exist_ok=True)
+            torch.hub.download_url_to_file(url, str(path), hash_prefix=sha256, progress=False)
+        elif hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+            raise UserError(f"{path} is not the file it was: delete it")
+    except RuntimeError:  # its hash
+        raise UserError(f"{url} is not the file it was: can't use {name}") from None
+    except (OSError, http.client.HTTPException) as error:
+        raise UserError(f"can't fetch {name} ({error}): save {url} as {path}") from None
+    return path
+
+
+def hash_of(problems: list[Problem]) -> str:
+    """What stands for problems: it does not matter where their file lies, or how it is written."""
+    return hashlib.sha256(repr(problems).encode()).hexdigest()
+
+
+# --------------------------------------------------------------------------------------------------
+# Which of several runs is better?
+
+
+def compare(folders: list[str], figure: str) -> None:
+    """Print a table of methods over models and seeds, and differences by pairs; draw curves."""
+    runs = []
+    for folder in folders:
+        try:
+            runs.append(read_run(Path(folder)))
+        except UserError as error:
+            print(f"left out: {error}", file=sys.stderr)
+    if not runs:
+        raise UserError("no folder of a run that ended")
+    k = runs[0]["last"]["k"]
+    if any(run["last"]["k"] != k for run in runs):
+        raise UserError("the runs were validated with different --eval-samples")
+    if len({run["held_out"] for run in runs}) > 1:
+        raise UserError("the runs were validated on different problems (--eval-data, --data)")
+    methods = group_by_method(runs)
+    width = max(map(len, methods)) + 2
+    print("At the last validation, in percent: mean +- sd over runs (models x seeds)\n")
+    head = "".join(f"{name:>15}" for name in ("Pass@1", f"Pass@{k}", "none-pass"))
+    print(f"{'':{width}}{'runs':>5}{'steps':>7}{'rollouts':>10}{head}")
+    print(f"{'before':{width}}{len(runs):>5}{0:>7}{0:>10}" + rate_cells([r["first"] for r in runs]))
+    for label, some in methods.items():
+        steps = statistics.fmean(len(run["metrics"]) for run in some)
+        rollouts = statistics.fmean(run["rollouts"][-1] for run in some)
+        cells = rate_cells([run["last"] for run in some])
+        print(f"{label:{width}}{len(some):>5}{steps:>7.0f}{rollouts:>10.0f}{cells}")
+    print_differences(methods, k, width)
+    if figure:
+        draw_curves(methods, figure)
+
+
+def read_run(folder: Path) -> dict:
+    """What a run's folder says: settings, problems, metrics, first and last validation."""
+    try:
+        about = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+        metrics, validations = (read_log(folder / f"{n}.jsonl") for n in ("metrics", "validation"))
+        run = {"folder": folder, "settings": about["settings"], "held_out": about["held_out"]}
+        run |= {"metrics": metrics, "first": validations[0], "last": validations[-1]}
+        run["validations"] = validations
+        run["key"] = about["model"], about["settings"]["seed"]
+        run["rollouts"] = np.cumsum([row["sampled_rollouts"] for row in metrics]).tolist()
+        ended = metrics[-1]["step"] == validations[-1]["step"] and (folder / "final").is_dir()
+    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
+        raise UserError(f"{folder} is not the folder of a run that ended: {error!r}") from None
+    if not ended:
+        raise UserError(f"{folder} has no validation after its last step: did the run end?")
+    return run
+
+
+NO_PART_OF_A_LABEL = ("method", "model", "data", "eval_data", "out", "resume", "seed", "device")
+NO_PART_OF_A_LABEL += ("steps", "rollout_budget", "threads", "save_every", "micro_tokens")
+NO_PART_OF_A_LABEL += ("cache_gib", "gradient_checkpointing")
+
+
+def group_by_method(runs: list[dict]) -> dict[str, list[dict]]:
+    """Runs by label: the method, and the settings that are not those of the first run."""
+    first, methods = runs[0]["settings"], defaultdict(list)
+    for run in runs:
+        words = [run["settings"]["method"]]
+        for name, value in run["settings"].items():
+            if name not in NO_PART_OF_A_LABEL and value != first.get(name):
+                words += [flag(name)] if value is True else [flag(name), str(value)]
+        others = methods[" ".join(words)]
+        if any(run["key"] == other["key"] for other in others):
+            raise UserError(f"{run['folder']}: method, model and seed of another of the runs")
+        others.append(run)
+    return dict(methods)
+
+
+def rate_cells(validations: list[dict]) -> str:
+    """Pass@1, Pass@k and none-pass, mean +- sd."""
+    cells = ""
+    for name in ("pass@1", "pass@k", "none_pass"):
+        mean, sd = mean_and_sd([100 * v[name] for v in validations])
+        cells += f"{f'{mean:.1f} +- {sd:.1f}':>15}"
+    return cells
+
+
+def print_differences(methods: dict[str, list[dict]], k: int, width: int) -> None:
+    """The first method minus each other one, paired by model and seed."""
+    first, *others = methods
+    ours = {run["key"]: run["last"] for run in methods[first]}
+    if others:
+        print(f"\n{first} minus the others, in points, by pairs: mean (95 % interval)\n")
+    for label in others:
+        pairs = [(ours[r["key"]], r["last"]) for r in methods[label] if r["key"] in ours]
+        cells = []
+        for name, title in (("pass@1", "Pass@1"), ("pass@k", f"Pass@{k}")) if pairs else ():
+            mean, low, high = mean_interval([100 * (a[name] - b[name]) for a, b in pairs])
+            cells.append(f"{title} {mean:+.1f} ({low:+.1f} to {high:+.1f})")
+        print(f"{label:{width}}{len(pairs):>2} pairs   " + "   ".join(cells))
 
 
 # 97.5 % quantiles of Student's t for 1, 2, ... degrees of freedom; beyond, the normal one.
@@ -210,204 +899,312 @@ def mean_interval(values: list[float]) -> tuple[float, float, float]:
     return mean, mean - half, mean + half
 
 
-def read_run(folder: str) -> dict:
-    """Settings, metrics, first and last validation of a run's folder."""
-    path = Path(folder)
-    settings = lte.read_settings(path / "config.json", "settings")
-    try:
-        metrics, _, validations = (lte.read_log(path / name) for name in lte.Run.LOGS)
-        ended = metrics[-1]["step"] == validations[-1]["step"] and (path / "final").is_dir()
-        run = {"settings": settings, "key": (settings["model"], settings["seed"])}
-        run |= {"metrics": metrics, "first": validations[0], "last": validations[-1]}
-    except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
-        raise lte.UserError(f"{folder} is not the folder of a run that ended: {error}") from None
-    if not ended:
-        raise lte.UserError(f"{folder} has no validation after its last step: did the run end?")
-    return run
+# Okabe and Ito's colours, which colour-blind readers can tell apart
+COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+GREY = "#808080"  # for what is written: it can be read on light and on dark pages
 
 
-NO_PART_OF_A_LABEL = ("method", "model", "data", "eval_data", "out", "seed")
-NO_PART_OF_A_LABEL += lte.MAY_CHANGE_ON_RESUME
+def draw_curves(methods: dict[str, list[dict]], path: str) -> None:
+    """None-pass share of a step's problems, and Pass@1 at validations, over sampled rollouts.
 
-
-def group_by_method(found: list[tuple[str, dict]]) -> dict[str, list[dict]]:
-    """Runs (with their folders) by label: the method, and the settings that are not those of the
-    first run."""
-    first = found[0][1]["settings"]
-    methods: dict[str, list[dict]] = defaultdict(list)
-    for folder, run in found:
-        words = [run["settings"]["method"]]
-        for name, value in run["settings"].items():
-            if name not in NO_PART_OF_A_LABEL and value != first.get(name):
-                words += [lte.flag(name)] if value is True else [lte.flag(name), str(value)]
-        others = methods[" ".join(words)]
-        if any(run["key"] == other["key"] for other in others):
-            raise lte.UserError(f"{folder}: the same method, model and seed as another of the runs")
-        others.append(run)
-    return methods
-
-
-def none_pass_curve(runs: list[dict]) -> list[float]:
-    """Share of none-pass groups a step, mean over runs, as far as all of them go."""
-    shares = []
-    for run in runs:
-        groups = run["settings"]["prompts_per_step"]
-        shares.append([m["none_pass"] / groups for m in run["metrics"]])
-    return [sum(step) / len(step) for step in zip(*shares, strict=False)]
-
-
-def text_curve(values: list[float]) -> str:
-    """Values between 0 and 1 as a row of bars, averaged down to 60 characters."""
-    blocks, n = "▁▂▃▄▅▆▇█", len(values)
-    width = min(60, n)
-    parts = [values[i * n // width : (i + 1) * n // width] for i in range(width)]
-    return "".join(blocks[min(int(sum(p) / len(p) * len(blocks)), 7)] for p in parts)
-
-
-def compare(folders: list[str], figure: str | None) -> None:
-    """Print a table of methods over models and seeds, paired differences, and none-pass curves."""
-    found, reasons = [], []
-    for folder in folders:
-        try:
-            found.append((folder, read_run(folder)))
-        except lte.UserError as error:
-            reasons.append(str(error))
-    if not found:
-        raise lte.UserError(reasons[0])
-    for reason in reasons:
-        print(f"left out: {reason}", file=sys.stderr)
-    methods = group_by_method(found)
-    runs = [run for some in methods.values() for run in some]
-    k, width = runs[0]["last"]["k"], max(map(len, methods)) + 2
-    if any(run["last"]["k"] != k for run in runs):
-        raise lte.UserError("the runs were validated with different --eval-samples")
-    if len({run["settings"]["eval_data"] or run["settings"]["data"] for run in runs}) > 1:
-        raise lte.UserError("the runs were validated on different problems (--eval-data, --data)")
-    print("At the last validation, in percent: mean +- sd over runs (models x seeds)\n")
-    head = f"{'':{width}}{'runs':>5}{'steps':>7}{'rollouts':>10}"
-    print(head + f"{'Pass@1':>15}{f'Pass@{k}':>15}{'none-pass':>15}")
-    print(f"{'before':{width}}{len(runs):>5}{0:>7}{0:>10}" + rate_cells([r["first"] for r in runs]))
-    for label, some in methods.items():
-        steps = sum(len(r["metrics"]) for r in some) / len(some)
-        rollouts = sum(m["sampled_rollouts"] for r in some for m in r["metrics"]) / len(some)
-        cells = rate_cells([r["last"] for r in some])
-        print(f"{label:{width}}{len(some):>5}{steps:>7.0f}{rollouts:>10.0f}{cells}")
-    print_differences(methods, k, width)
-    print("\nNone-pass share of each step's problems, mean of the first and of the last fifth\n")
-    curves = {label: none_pass_curve(some) for label, some in methods.items()}
-    for label, curve in curves.items():
-        n = max(len(curve) // 5, 1)
-        ends = f"{sum(curve[:n]) / n:6.1%} -> {sum(curve[-n:]) / n:6.1%}"
-        print(f"{label:{width}}{ends}  {text_curve(curve)}")
-    if figure:
-        draw_none_pass(curves, figure)
-
-
-def rate_cells(validations: list[dict]) -> str:
-    """Pass@1, Pass@k and none-pass, mean +- sd."""
-    cells = []
-    for name in ("pass@1", "pass@k", "none_pass"):
-        mean, sd = mean_and_sd([100 * v[name] for v in validations])
-        cells.append(f"{mean:.1f} +- {sd:.1f}")
-    return "".join(f"{cell:>15}" for cell in cells)
-
-
-def print_differences(methods: dict[str, list[dict]], k: int, width: int) -> None:
-    """The first method minus each other one, paired by model and seed."""
-    first, *others = methods
-    ours = {run["key"]: run["last"] for run in methods[first]}
-    for i, label in enumerate(others):
-        pairs = [(ours[r["key"]], r["last"]) for r in methods[label] if r["key"] in ours]
-        cells = []
-        for name, title in (("pass@1", "Pass@1"), ("pass@k", f"Pass@{k}")) if pairs else ():
-            mean, low, high = mean_interval([100 * (a[name] - b[name]) for a, b in pairs])
-            cells.append(f"{title} {mean:+.1f} ({low:+.1f} to {high:+.1f})")
-        if i == 0:
-            print(f"\n{first} minus the others, in points, by pairs: mean (95 % interval)\n")
-        print(f"{label:{width}}{len(pairs):>2} pairs   " + "   ".join(cells))
-
-
-def draw(path: str, lines: dict[str, tuple[list, list]], **axes) -> None:
-    """Lines, by label: x and y; with names and limits of the axes. For light and dark pages."""
+    Means over the runs of a method; the former is smoothed over nine steps.
+    """
     try:
         import matplotlib.figure
     except ImportError:
-        raise lte.UserError("a figure needs matplotlib: pip install matplotlib") from None
-    grey = "#808080"
+        raise UserError("a figure needs matplotlib: pip install matplotlib") from None
     names = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
-    with matplotlib.rc_context(dict.fromkeys(names, grey) | {"font.size": 12}):
-        figure = matplotlib.figure.Figure(figsize=(8, 4), layout="constrained")
-        area = figure.subplots()
-        for label, (x, y) in lines.items():
-            area.plot(x, y, label=label, linewidth=2)
-        area.set(**axes)
-        area.spines[["top", "right"]].set_visible(False)
-        if len(lines) > 1:
-            area.legend(frameon=False)
+    with matplotlib.rc_context(dict.fromkeys(names, GREY) | {"font.size": 12}):
+        figure = matplotlib.figure.Figure(figsize=(11, 4.4), layout="constrained")
+        panels = figure.subplots(1, 2)
+        for i, (label, runs) in enumerate(methods.items()):
+            looks = {"label": label, "linewidth": 2, "color": COLOURS[i % len(COLOURS)]}
+            for panel, curve in zip(panels, (none_pass_curve, pass_curve), strict=True):
+                curves = [curve(run) for run in runs]
+                grid = np.linspace(0, min(x[-1] for x, _ in curves), 200)
+                panel.plot(grid, np.mean([np.interp(grid, x, y) for x, y in curves], 0), **looks)
+        for panel, title in zip(panels, ("none-pass problems [%]", "Pass@1 [%]"), strict=True):
+            panel.set(xlabel="sampled rollouts", ylabel=title, ylim=(0, None))
+            panel.spines[["top", "right"]].set_visible(False)
+        lines, labels = panels[0].get_legend_handles_labels()
+        figure.legend(lines, labels, frameon=False, loc="outside upper center", ncols=3)
         try:
-            figure.savefig(path, dpi=120, transparent=True)
+            figure.savefig(path, dpi=110, transparent=True)
         except ValueError as error:
-            raise lte.UserError(f"can't draw {path}: {error}") from None
+            raise UserError(f"can't draw {path}: {error}") from None
     print(f"figure: {path}")
 
 
-def draw_none_pass(curves: dict[str, list[float]], path: str) -> None:
-    lines = {
-        label: (range(1, len(curve) + 1), [100 * share for share in curve])
-        for label, curve in curves.items()
-    }
-    draw(path, lines, xlabel="step", ylabel="none-pass problems [%]", ylim=(0, None))
+def none_pass_curve(run: dict) -> tuple[np.ndarray, np.ndarray]:
+    """Rollouts and none-pass share in percent, both smoothed over nine steps."""
+    shares = [100 * m["none_pass"] / run["settings"]["prompts_per_step"] for m in run["metrics"]]
+    window = np.ones(min(9, len(shares)))
+    x, y = (np.convolve(v, window / len(window), "valid") for v in (run["rollouts"], shares))
+    return x, y
+
+
+def pass_curve(run: dict) -> tuple[list[int], list[float]]:
+    """Rollouts and Pass@1 in percent at each validation."""
+    rollouts = [0, *run["rollouts"]]
+    return (
+        [rollouts[v["step"]] for v in run["validations"]],
+        [100 * v["pass@1"] for v in run["validations"]],
+    )
 
 
 # --------------------------------------------------------------------------------------------------
-# Command line
+# Settings, files and the command line
 
 
-SETTINGS = ("max_new_tokens", "temperature", "seed", "device", "threads", "cache_gib")
-SETTINGS += ("system_prompt",)
+class UserError(Exception):
+    """Something the user can mend: ends in one line and exit status 2."""
 
 
-def build_parser() -> lte.Parser:
-    parser = lte.Parser("eval.py", description=__doc__.split("\n\n")[0])
-    parser.add_argument("--model", help="a causal language model: folder or Hugging Face name")
-    names = ", ".join(lte.BENCHMARKS)
-    parser.add_argument("--data", nargs="+", help=f"JSONL files of problems, or of: {names}")
-    parser.add_argument("--samples", type=int, help="samples a problem [16; benchmarks: see above]")
-    parser.add_argument("--k", type=int, nargs="+", help="which Pass@k to report [1 and --samples]")
-    parser.add_argument("--out", default="", help="folder for the samples [runs/eval-MODEL]")
-    parser.add_argument("--compare", nargs="+", metavar="RUN", help="folders of runs to compare")
-    parser.add_argument("--figure", metavar="FILE", help="draw the none-pass curves (matplotlib)")
-    fields = {f.name: f for f in dataclasses.fields(lte.Config)}
-    for name in SETTINGS:
-        text = f"{fields[name].metadata['help']} [recipe.json's, else {fields[name].default}]"
-        parser.add_argument(lte.flag(name), type=type(fields[name].default), help=text)
-    return parser
+@dataclass
+class Settings:
+    """What both commands must know to load a model and to sample from it."""
+
+    model: str = HfArg(default="", help="a causal language model: folder or Hugging Face name")
+    max_new_tokens: int = HfArg(default=1024, help="length limit of a response")
+    temperature: float = HfArg(default=1.0, help="of sampling and of every log-probability")
+    system_prompt: str = HfArg(default="", help="what the model is told before each problem")
+    cache_gib: float = HfArg(default=4.0, help="GiB for the cache of sampling; changes no result")
+    device: str = HfArg(default="cuda" if torch.cuda.is_available() else "cpu", help="cpu or cuda")
+    threads: int = HfArg(default=0, help="CPU threads (0: as torch likes)")
+    seed: int = HfArg(default=0, help="seed of everything random")
+    out: str = HfArg(default="", help="output folder, under runs/ if none is named")
+
+
+@dataclass
+class EvalConfig(Settings):
+    """Settings of eval.py."""
+
+    data: list[str] = field(
+        default_factory=list, metadata={"help": "JSONL files of problems, or names of benchmarks"}
+    )
+    samples: int = HfArg(default=0, help="samples per problem (0: 16, benchmarks as the paper)")
+    k: list[int] = field(
+        default_factory=list, metadata={"help": "which Pass@k to report (1 and --samples)"}
+    )
+    compare: list[str] = field(
+        default_factory=list, metadata={"help": "folders of runs to compare"}
+    )
+    figure: str = HfArg(default="", help="with --compare: a file for curves (needs matplotlib)")
+
+
+LEAST = {"max_new_tokens": 1, "temperature": 0, "threads": 0, "seed": 0, "samples": 0}
+
+
+def check_settings(config: Settings, least: dict[str, float], positive: Iterable[str]) -> None:
+    """Raise UserError for settings that make no sense."""
+    for f in fields(config):
+        value, low = getattr(config, f.name), least.get(f.name, -math.inf)
+        if isinstance(value, (int, float)) and not low <= value:
+            raise UserError(f"{flag(f.name)} is {value}: it must be at least {low}")
+        if f.name in positive and not value > 0:
+            raise UserError(f"{flag(f.name)} is {value}: it must be above 0")
+        if isinstance(value, (int, float)) and value > 2**32:
+            raise UserError(f"{flag(f.name)} is {value}: that is too much")
+    if config.threads > 1024:
+        raise UserError(f"--threads {config.threads}: no machine has as many")
+    if config.threads:
+        torch.set_num_threads(config.threads)
+    if not re.fullmatch(r"cpu|cuda(:[0-9]{1,2})?", config.device):
+        raise UserError(f"--device {config.device}: use cpu, cuda or cuda:N")
+    number = torch.device(config.device).index or 0
+    if config.device != "cpu" and number >= torch.cuda.device_count():
+        raise UserError(f"--device {config.device}: not found here; use --device cpu")
+    if config.system_prompt.encode("utf-8", "replace").decode() != config.system_prompt:
+        raise UserError("--system-prompt holds bytes that are not UTF-8")
+
+
+class Parser(HfArgumentParser):
+    """A flag for each field of a class of settings; an error takes one line."""
+
+    def error(self, message: str):
+        raise UserError(f"{message} (see --help)")
+
+
+def read_flags(kind: type, flags: list[str], title: str = ""):
+    """Settings from flags. Of two that set one thing the last one wins."""
+    parser = Parser(kind, description=title, allow_abbrev=False)
+    found, rest = parser.parse_args_into_dataclasses(
+        flags, return_remaining_strings=True, look_for_args_file=False
+    )
+    if rest:
+        raise UserError(f"unknown: {' '.join(rest)} (see --help)")
+    return found
+
+
+def flag(name: str) -> str:
+    return "--" + name.replace("_", "-")
+
+
+def flags_in(path: Path, names: Iterable[str] | None = None, key: str = "") -> list[str]:
+    """Settings in a JSON file (under `key`) as flags: {"lr": 0.1} is ["--lr=0.1"].
+
+    Without a file there are none; of `names`, if given, others are left out. Raises UserError.
+    """
+    if not path.is_file():
+        return []
+    try:
+        content = json.loads(path.read_text(encoding="utf-8"))
+        settings = (content[key] if key else content).items()
+    except (OSError, ValueError, KeyError, AttributeError, TypeError, RecursionError) as error:
+        raise UserError(f"{path} can't be read: {error!r}") from None
+    return [f"{flag(name)}={value}" for name, value in settings if names is None or name in names]
+
+
+def short_name(model: str) -> str:
+    """A model's, for a folder of ours: the last part of its name, or the run's if it is its final/."""
+    path = Path(model).resolve()
+    return path.parent.name if path.name == "final" else path.name
+
+
+@contextlib.contextmanager
+def lock(folder: Path) -> Iterator[None]:
+    """Keep other processes from writing to a folder; UserError if one does.
+
+    The lock is SQLite's, which every system has, and which ends with its process however that ends.
+    """
+    with contextlib.closing(sqlite3.connect(folder / "lock", timeout=0)) as connection:
+        try:
+            connection.execute("BEGIN EXCLUSIVE")
+        except sqlite3.OperationalError as error:
+            message = (
+                f"{folder} is in use by another process ({error}): wait, or name another --out"
+            )
+            raise UserError(message) from None
+        yield
+
+
+class Progress(tqdm):
+    """Responses done of all, with tokens per second; shown once the work has taken two seconds."""
+
+    def __init__(self, total: int):
+        super().__init__(total=total, desc="sampling", unit="response", delay=2, leave=False)
+        self.tokens = 0
+
+    def count(self, tokens: int, done: int) -> None:
+        self.tokens += tokens
+        speed = self.tokens / max(self.format_dict["elapsed"], 1e-3)
+        self.set_postfix_str(f"{speed:.0f} tokens/s", refresh=False)
+        self.update(done)
+
+
+def json_lines(rows: Iterable[dict]) -> str:
+    return "".join(json.dumps(row) + "\n" for row in rows)
+
+
+def read_log(path: Path) -> list[dict]:
+    """The lines of a log; a last one that was only half written is left out. Raises UserError."""
+    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
+    try:
+        return [json.loads(line) for line in lines if line.endswith("\n")]
+    except ValueError as error:
+        raise UserError(f"{path} is broken: {error}") from None
+
+
+def replace_file(path: Path, text: str) -> None:
+    """Write under another name, then rename: nobody ever sees half a file."""
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(text, encoding="utf-8", newline="\n")
+    temporary.replace(path)
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """On a GPU, in Python, or from torch's allocator for the CPU, which has no class of its own."""
+    kinds = (torch.OutOfMemoryError, MemoryError)
+    return isinstance(error, kinds) or "can't allocate memory" in str(error)
+
+
+def command(name: str, work: Callable[[list[str]], int], argv: list[str] | None, go_on: str) -> int:
+    """Do the work of a command line; its exit status: 2, after one line, for what users can mend.
+
+    What transformers and the hub would say goes: what decides a figure is checked by us. Terminals
+    that lack a character get its number.
+    """
+    transformers.logging.set_verbosity_error()
+    transformers.logging.disable_progress_bar()
+    logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)
+    for stream in (sys.stdout, sys.stderr):
+        stream.reconfigure(errors="backslashreplace")
+    try:
+        return work(sys.argv[1:] if argv is None else argv)
+    except KeyboardInterrupt:
+        print(f"{name}: stopped; {go_on}", file=sys.stderr)
+        return 130
+    except UserError as error:
+        message = str(error)
+    except OSError as error:
+        message = f"can't read or write a file: {error}; {go_on}"
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        message = f"out of memory: lower --cache-gib (sampling) or --micro-tokens (update); {go_on}"
+    print(f"{name}: {message}", file=sys.stderr)
+    return 2
+
+
+def work(argv: list[str]) -> int:
+    title = __doc__.split("\n\n")[0]
+    names = [f.name for f in fields(Settings) if f.name not in ("model", "out", "device")]
+    config = read_flags(EvalConfig, argv, title)
+    recipe = flags_in(Path(config.model) / "recipe.json", names) if config.model else []
+    config = read_flags(EvalConfig, recipe + argv, title)
+    check_settings(config, LEAST, ["cache_gib"])
+    if config.compare:
+        compare(config.compare, config.figure)
+    elif config.model and config.data:
+        evaluate(config)
+    else:
+        raise UserError("give --model and --data, or --compare (see --help)")
+    return 0
 
 
 def main(argv: list[str] | None = None) -> int:
-    """The command line. Returns the exit status: 2, after one line, for what the user can mend."""
-    lte.only_our_lines()
-    try:
-        args = build_parser().parse_args(argv)
-        if args.compare:
-            compare(args.compare, args.figure)
-        elif args.model and args.data:
-            args.out = args.out or f"runs/eval-{lte.short_name(args.model)}"
-            evaluate_files(args)
-        else:
-            raise lte.UserError("give --model and --data, or --compare (see --help)")
-        return 0
-    except KeyboardInterrupt:
-        print("eval.py: stopped; the same command goes on where this one was", file=sys.stderr)
-        return 130
-    except (lte.UserError, OSError) as error:
-        message = str(error)
-    except (RuntimeError, MemoryError) as error:
-        if not lte.is_out_of_memory(error):
-            raise
-        message = "out of memory: lower --cache-gib; the same command goes on where this one was"
-    print(f"eval.py: {message}", file=sys.stderr)
-    return 2
+    """The command line; returns the exit status."""
+    return command("eval.py", work, argv, "data sets that are finished are not sampled again")
+
+
+# --------------------------------------------------------------------------------------------------
+# Where the benchmarks are
+
+
+PAPER_K = {"math500": 4, "minerva": 4, "olympiadbench": 4, "gsm8k": 4}  # 16 for the others
+
+
+class Source(NamedTuple):
+    """A public data set: the address of a file at a fixed commit, and the sha256 of its bytes."""
+
+    url: str
+    sha256: str
+
+
+GITHUB = "https://raw.githubusercontent.com/"
+GSM8K = GITHUB + "openai/grade-school-math/3101c7d5072418e28b9008a6636bde82a006892c/"
+QWEN = GITHUB + "QwenLM/Qwen2.5-Math/a45202bd16f1ec06f433442dc1152d0074773465/evaluation/data/"
+AREAL = GITHUB + "inclusionAI/AReaL/f55fe685c661b0117d888fcae47d6f46e9a85087/evaluation/data/"
+TRAINING_DATA = {
+    "gsm8k": Source(GSM8K + "grade_school_math/data/train.jsonl",
+        "17f347dc51477c50d4efb83959dbb7c56297aba886e5544ee2aaed3024813465"),
+}  # fmt: skip
+BENCHMARKS = {
+    "math500": Source(AREAL + "math_500/test.jsonl",
+        "35dc41080a3680858b27fa7e0533d2d547825316fc5dafe5d316f4ccc5a06132"),
+    "minerva": Source(QWEN + "minerva_math/test.jsonl",
+        "0e656b430d3a0a1dab6aa853f453ba3805e28e2cabe4fc72486a897cc09d8ba2"),
+    "olympiadbench": Source(QWEN + "olympiadbench/test.jsonl",
+        "bb8c1e38a16ea9eacb77530315a674d883f267fbff79183effc53681b4fcc416"),
+    "amc23": Source(QWEN + "amc23/test.jsonl",
+        "43707e1ca784602d8479de24ee8ce36609dbebc46dd152b0b12a46611aa898a4"),
+    "aime24": Source(QWEN + "aime24/test.jsonl",
+        "af2b8bd2aa911b6333ad0df32f3ca05c7ae8ed10f1731f4372c8ae26990bf7ac"),
+    "aime25": Source(AREAL + "aime25/test.jsonl",
+        "b4e273c02d3e7fe1b74b59eae768fc8230bfb0f79539890cb56f4361caac0331"),
+    "gsm8k": Source(GSM8K + "grade_school_math/data/test.jsonl",
+        "3730d312f6e3440559ace48831e51066acaca737f6eabec99bccb9e4b3c39d14"),
+}  # fmt: skip
 
 
 if __name__ == "__main__":

@@ -1,14 +1,20 @@
-"""Tests of lte.py, verify.py and eval.py: about three minutes on a CPU, nothing to download.
+"""Tests of lte.py, eval.py and verify.py: some minutes on a CPU, nothing to download.
 
 pytest test_lte.py                  everything
-pytest test_lte.py -k choice        one test (or more) for each numbered choice of lte.py
 pytest test_lte.py -k equations     the formulas of the paper, by value and by gradient
+pytest test_lte.py -k choice        one test (or more) for each numbered choice of lte.py
+pytest test_lte.py -k gpu           what needs a GPU; skipped without one
+
+The order is that of a first reading: the equations, one step from hint to update, what runs it, then
+the sampler, models and problems, evaluation, the judge, and the repository itself.
 """
 
 from __future__ import annotations
 
 import ast
+import contextlib
 import dataclasses
+import doctest
 import gc
 import hashlib
 import itertools
@@ -28,6 +34,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
+import safetensors.torch
 import torch
 import transformers
 from torch.utils._python_dispatch import TorchDispatchMode
@@ -36,7 +43,7 @@ from torch.utils._pytree import tree_leaves, tree_map
 import eval as evaluation
 import lte
 import verify
-from verify import extract_answer, is_correct, is_equivalent, pass_at_k
+from verify import extract_answer, is_correct, is_equivalent, pass_at_k, same_value
 
 HERE = Path(__file__).resolve().parent
 SMALL = HERE / "small-model"
@@ -44,132 +51,20 @@ torch.set_num_threads(1)
 transformers.logging.set_verbosity_error()
 transformers.logging.disable_progress_bar()
 
-# --------------------------------------------------------------------------------------------------
-# Tiny random models, and rollouts made by hand
-
-
-def tiny_model(kind: str, seed: int = 0, vocabulary: int = 40):
-    """A random model of 2 layers, with weights large enough to have opinions."""
-    torch.manual_seed(seed)
-    common = {
-        "vocab_size": vocabulary,
-        "hidden_size": 32,
-        "num_hidden_layers": 2,
-        "num_attention_heads": 4,
-    }
-    common |= {"num_key_value_heads": 2, "intermediate_size": 48, "max_position_embeddings": 64}
-    ids = {"eos_token_id": 1, "bos_token_id": 2, "pad_token_id": 0}
-    classes = {
-        "llama": lambda: transformers.LlamaConfig(**common, **ids),
-        "qwen3": lambda: transformers.Qwen3Config(
-            **common, **ids, head_dim=8, tie_word_embeddings=True
-        ),
-        "qwen3 untied": lambda: transformers.Qwen3Config(
-            **common, **ids | {"eos_token_id": [1, 7], "pad_token_id": 1}, head_dim=8
-        ),
-        "gpt2": lambda: transformers.GPT2Config(
-            vocab_size=vocabulary, n_embd=32, n_layer=2, n_head=4, n_positions=64, **ids
-        ),
-        "gemma2": lambda: transformers.Gemma2Config(
-            **common, **ids, head_dim=8, sliding_window=6, final_logit_softcapping=4.0
-        ),
-        "mistral": lambda: transformers.MistralConfig(**common, **ids, sliding_window=6),
-        "gpt_neo": lambda: transformers.GPTNeoConfig(
-            vocab_size=vocabulary,
-            hidden_size=32,
-            num_layers=2,
-            num_heads=4,
-            intermediate_size=48,
-            window_size=6,
-            attention_types=[[["global", "local"], 1]],
-            max_position_embeddings=64,
-            **ids,
-        ),
-        "qwen3_5": lambda: transformers.AutoConfig.for_model(
-            "qwen3_5_text",
-            **common,
-            **ids,
-            head_dim=8,
-            linear_num_value_heads=4,
-            linear_num_key_heads=2,
-            linear_key_head_dim=8,
-            linear_value_head_dim=8,
-            layer_types=["linear_attention", "full_attention"],
-        ),
-        "gemma3n": lambda: transformers.AutoConfig.for_model(
-            "gemma3n_text",
-            **common | {"intermediate_size": [48] * 2},
-            **ids,
-            head_dim=8,
-            sliding_window=6,
-            layer_types=["sliding_attention", "full_attention"],
-            num_kv_shared_layers=0,
-            hidden_size_per_layer_input=8,
-            vocab_size_per_layer_input=vocabulary,
-            activation_sparsity_pattern=[0.0] * 2,
-            laurel_rank=4,
-        ),
-        "lfm2": lambda: transformers.Lfm2Config(
-            **common, **ids, layer_types=["conv", "full_attention"], block_multiple_of=8
-        ),
-    }
-    model = transformers.AutoModelForCausalLM.from_config(classes[kind](), dtype=torch.float32)
-    with torch.no_grad():
-        for weight in model.parameters():
-            weight.add_(torch.randn_like(weight) * 0.15)
-    return model.eval()
-
-
-RAGGED = [[5, 6], [7, 8, 9, 10, 11, 12, 13], [14], [3, 4, 5, 6]]
-EOS = {1, 7, 20, 30}
-
-
-def draw(model, prompts=RAGGED, group_size=5, new=12, temperature=1.0, seed=0, **more):
-    generator = torch.Generator().manual_seed(seed)
-    return lte.sample(model, prompts, group_size, new, temperature, EOS, generator, **more)
-
-
-def rollout(text="", reward=0.0, truncated=False, **more) -> lte.Rollout:
-    return lte.Rollout([5, 6], [7, 8, 1], [-1.0, -2.0, -0.5], text, reward, truncated, **more)
-
-
-def said(answer) -> lte.Rollout:
-    return rollout(f"so \\boxed{{{answer}}}")
-
-
-def random_examples(seed=0, n=9) -> list[lte.Example]:
-    """Rows of all lengths, on- and off-policy, of either sign of the advantage."""
-    rng, examples = random.Random(seed), []
-    for i in range(n):
-        prompt = [rng.randrange(2, 40) for _ in range(rng.randrange(1, 9))]
-        response = [rng.randrange(2, 40) for _ in range(rng.randrange(1, 14))] + [1]
-        logprobs = [rng.uniform(-6, -0.1) for _ in response]
-        row = lte.Rollout(prompt, response, logprobs, off_policy=i % 3 == 0)
-        examples.append(lte.Example(row, rng.choice([-1.3, 0.7, 2.1])))
-    return examples
-
-
-def gradient(model, examples, **settings) -> torch.Tensor:
-    """The gradient of one update, flat."""
-    model.zero_grad(set_to_none=True)
-    config = lte.Config(**settings)
-    lte.accumulate_gradients(model, examples, config, lte.Tally(), first_pass=True)
-    return torch.cat([p.grad.flatten() for p in model.parameters()])
-
 
 # --------------------------------------------------------------------------------------------------
 # The equations, by value and by gradient
 
 
-def loss_and_gradient(log_ratio, advantage, off_policy, **more):
-    """Loss of single tokens at the given log-ratios, and its gradient w.r.t. log pi_theta."""
-    old = torch.full((len(log_ratio), 1), -2.0, dtype=torch.float64)
-    logprobs = (old + torch.tensor(log_ratio, dtype=torch.float64)[:, None]).requires_grad_()
-    mask, off = torch.ones_like(old, dtype=torch.bool), torch.tensor([off_policy] * len(log_ratio))
-    advantages = torch.full((len(log_ratio),), advantage, dtype=torch.float64)
-    loss = lte.mixed_policy_loss(logprobs, old, advantages, mask, off, **more)
+def loss_and_gradient(log_ratio, advantage, off_policy, z=1.0, **more):
+    """Loss of tokens at the given log-ratios, and its gradient w.r.t. log pi_theta, [N]."""
+    old = torch.full((len(log_ratio),), -2.0, dtype=torch.float64)
+    logprobs = (old + torch.tensor(log_ratio, dtype=torch.float64)).requires_grad_()
+    advantages = torch.full_like(old, advantage)
+    off = torch.full_like(old, off_policy, dtype=torch.bool)
+    loss = lte.mixed_policy_loss(logprobs, old, advantages, off, z, **more)
     loss.backward()
-    return loss.item(), logprobs.grad[:, 0]
+    return loss.item(), logprobs.grad
 
 
 @pytest.mark.parametrize("gamma", [0.1, 1.0])
@@ -186,7 +81,7 @@ def test_equations_off_policy_gradient_is_greatest_at_gamma():
     ratios = torch.logspace(-4, 2, 601, dtype=torch.float64)
     _, grad = loss_and_gradient(ratios.log().tolist(), 1.0, True, gamma=0.1)
     assert ratios[grad.abs().argmax()] == pytest.approx(0.1)
-    assert float(grad.abs().max()) == pytest.approx(0.25 / len(ratios))
+    assert float(grad.abs().max()) == pytest.approx(0.25)
 
 
 def test_equations_on_policy_term_and_clip_quadrants():
@@ -200,23 +95,22 @@ def test_equations_on_policy_term_and_clip_quadrants():
             assert float(grad) == pytest.approx(0.0 if stopped else -r * advantage)
 
 
-def test_equations_sum_over_tokens_and_mask():
-    """Tokens add up, masked ones count neither above nor below, and normalisers are as given."""
+def test_equations_sum_over_tokens():
+    """Terms of both kinds add up, divided by one count or by one for each token."""
     torch.manual_seed(0)
-    logprobs, old = -torch.rand(4, 5) * 3, -torch.rand(4, 5) * 3
-    mask = torch.arange(5) < torch.tensor([5, 2, 3, 1])[:, None]
-    advantages, off = torch.tensor([1.0, -1.0, 0.5, 2.0]), torch.tensor([False, True, True, False])
+    logprobs, old = -torch.rand(11) * 3, -torch.rand(11) * 3
+    advantages = torch.tensor([1.0] * 5 + [-1.0] * 2 + [0.5] * 3 + [2.0])
+    off = torch.tensor([False] * 5 + [True] * 5 + [False])
     on_sum = off_sum = 0.0
-    for i in range(4):
-        for t in range(int(mask[i].sum())):
-            r, a = math.exp(logprobs[i, t] - old[i, t]), float(advantages[i])
-            if off[i]:
-                off_sum += r / (r + 0.1) * a
-            else:
-                on_sum += min(r * a, min(max(r, 0.8), 1.2) * a)
-    loss = lte.mixed_policy_loss(logprobs, old, advantages, mask, off)
+    for logprob, old_logprob, a, hinted in zip(logprobs, old, advantages, off, strict=True):
+        r, a = math.exp(logprob - old_logprob), float(a)
+        if hinted:
+            off_sum += r / (r + 0.1) * a
+        else:
+            on_sum += min(r * a, min(max(r, 0.8), 1.2) * a)
+    loss = lte.mixed_policy_loss(logprobs, old, advantages, off, 11)
     assert float(loss) == pytest.approx(-(on_sum + off_sum) / 11, rel=1e-5)
-    loss = lte.mixed_policy_loss(logprobs, old, advantages, mask, off, tokens=(6, 5))
+    loss = lte.mixed_policy_loss(logprobs, old, advantages, off, torch.where(off, 5.0, 6.0))
     assert float(loss) == pytest.approx(-(on_sum / 6 + off_sum / 5), rel=1e-5)
 
 
@@ -224,11 +118,6 @@ def test_equations_loss_stays_finite_at_extreme_ratios():
     """Off-policy any ratio can occur. What the on-policy branch makes of it must not leak in."""
     loss, grad = loss_and_gradient([800.0, -800.0, 0.0], -1.0, True)
     assert math.isfinite(loss) and torch.isfinite(grad).all()
-    values = torch.tensor([[900.0, -1.0], [-1.0, -1.0]], requires_grad=True)
-    flags = torch.tensor([True, False]), torch.ones(2, 2, dtype=torch.bool)
-    loss = lte.mixed_policy_loss(values, torch.zeros(2, 2), torch.ones(2), flags[1], flags[0])
-    loss.backward()
-    assert torch.isfinite(values.grad).all()
 
 
 def test_equations_advantages():
@@ -249,210 +138,97 @@ def test_choice_4_std_of_the_group_and_equal_rewards_by_max_and_min():
 
 
 # --------------------------------------------------------------------------------------------------
-# The sampler
+# What the following chapters play with: rollouts made by hand, tiny random models, the small model
 
 
-ARCHITECTURES = ["llama", "qwen3", "qwen3 untied", "gpt2", "gemma2", "mistral"]
+def rollout(text="", reward=0.0, truncated=False, **more) -> lte.Rollout:
+    return lte.Rollout([5, 6], [7, 8, 1], [-1.0, -2.0, -0.5], text, reward, truncated, **more)
 
 
-@pytest.mark.parametrize("kind", ARCHITECTURES)
-@pytest.mark.parametrize("temperature", [1.0, 0.7])
-def test_sampler_log_probabilities_equal_teacher_forced_ones(kind, temperature, monkeypatch):
-    """For ragged prompts, rotary and learned positions, sliding windows and capped logits; with all
-    rows at once, and with few rows so that prompts have to wait for places."""
-    model, choose, rows = tiny_model(kind), lte.choose, []
-
-    def counting(logits, *args):
-        rows.append(len(logits))
-        return choose(logits, *args)
-
-    monkeypatch.setattr(lte, "choose", counting)
-    for max_rows in (1024, 7):
-        rows.clear()
-        groups = draw(model, temperature=temperature, max_rows=max_rows)
-        assert max(rows) == min(max_rows, 20) and len(set(rows)) > 1, "rows that are done leave"
-        for row in (r for group in groups for r in group):
-            ids = torch.tensor([row.prompt_ids + row.response_ids])
-            with torch.no_grad():
-                logits = model(input_ids=ids).logits[0].float() / temperature
-            expected = logits.log_softmax(-1)[:-1].gather(-1, ids[0, 1:, None])[:, 0]
-            recorded = torch.tensor(row.logprobs)
-            assert (expected[-len(row.response_ids) :] - recorded).abs().max() < 1e-5
-            assert row.truncated == (row.response_ids[-1] not in EOS)
-            assert not EOS & set(row.response_ids[:-1]) and len(row.response_ids) <= 12
-        assert [g[0].prompt_ids for g in groups] == RAGGED and {len(g) for g in groups} == {5}
-        lengths = {len(r.response_ids) for g in groups for r in g}
-        assert len(lengths) > 3, "rows should end at different times, or this tests little"
+def said(answer) -> lte.Rollout:
+    return rollout(f"so \\boxed{{{answer}}}")
 
 
-@pytest.mark.parametrize("kind", ARCHITECTURES)
-def test_trainer_scores_what_the_sampler_recorded(kind):
-    """score(), right-padded in micro-batches, gives the log-probabilities of sampling: ratio 1."""
-    model = tiny_model(kind)
-    examples = [lte.Example(r, 1.0) for group in draw(model) for r in group]
-    for batch in lte.micro_batches(examples, 60):
-        logprobs, entropy = lte.score(model, batch, 1.0, with_entropy=True)
-        old = torch.tensor([p for e in batch for p in e.rollout.logprobs])
-        assert (logprobs - old).abs().max() < 1e-5
-        assert entropy.shape == logprobs.shape and (entropy >= 0).all()
-
-
-@pytest.mark.parametrize("temperature", [1.0, 0.7])
-def test_sampled_frequencies_equal_the_models_probabilities(temperature):
-    """Chi-square over two-token responses; those expected less than 5 times share a cell."""
-    model, prompt, n = tiny_model("llama"), [5, 6, 7], 4000
-    groups = draw(model, [prompt], group_size=n, new=2, temperature=temperature)
-    counts = Counter(tuple(r.response_ids) for r in groups[0])
+def tiny_model(kind: str, seed: int = 0, vocabulary: int = 40):
+    """A random model of 2 layers, with weights large enough to have opinions."""
+    torch.manual_seed(seed)
+    common = {"vocab_size": vocabulary, "hidden_size": 32, "num_hidden_layers": 2}
+    common |= {"num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 48}
+    common |= {"max_position_embeddings": 64}
+    common |= {"eos_token_id": 1, "bos_token_id": 2, "pad_token_id": 0}
+    window = {"sliding_window": 6}
+    mixed = {"layer_types": ["sliding_attention", "full_attention"], "head_dim": 8, **window}
+    sizes = {  # kind: type of the config, what differs from the above
+        "llama": ("llama", {}),
+        "qwen3": ("qwen3", {"head_dim": 8, "tie_word_embeddings": True}),
+        "qwen3 untied": ("qwen3", {"head_dim": 8, "eos_token_id": [1, 7], "pad_token_id": 1}),
+        "gpt2": ("gpt2", {"n_embd": 32, "n_layer": 2, "n_head": 4, "n_positions": 64}),
+        "gemma2": ("gemma2", {"head_dim": 8, "final_logit_softcapping": 4.0, **window}),
+        "mistral": ("mistral", window),
+        "gpt_neo": (
+            "gpt_neo",
+            {"num_layers": 2, "attention_types": [[["global", "local"], 1]], "window_size": 6},
+        ),
+        "qwen3_5": (
+            "qwen3_5_text",
+            {"head_dim": 8, "linear_num_value_heads": 4, "linear_num_key_heads": 2}
+            | {"linear_key_head_dim": 8, "linear_value_head_dim": 8}
+            | {"layer_types": ["linear_attention", "full_attention"]},
+        ),
+        "gemma3n": (
+            "gemma3n_text",
+            {"intermediate_size": [48] * 2, "num_kv_shared_layers": 0, "laurel_rank": 4, **mixed}
+            | {"hidden_size_per_layer_input": 8, "vocab_size_per_layer_input": vocabulary}
+            | {"activation_sparsity_pattern": [0.0] * 2},
+        ),
+        "lfm2": ("lfm2", {"layer_types": ["conv", "full_attention"], "block_multiple_of": 8}),
+    }
+    name, different = sizes[kind]
+    if name in ("gpt2", "gpt_neo"):  # whose configs have names of their own for some of it
+        for key in ("num_hidden_layers", "num_attention_heads", "num_key_value_heads"):
+            common.pop(key)
+    config = transformers.AutoConfig.for_model(name, **common | different)
+    model = transformers.AutoModelForCausalLM.from_config(config, dtype=torch.float32)
     with torch.no_grad():
-        first = (model(input_ids=torch.tensor([prompt])).logits[0, -1] / temperature).softmax(-1)
-        rows = torch.tensor([[*prompt, token] for token in range(40)])
-        second = (model(input_ids=rows).logits[:, -1] / temperature).softmax(-1)
-    pairs = ((a, b) for a in range(40) for b in range(40) if a not in EOS)
-    expected = {(a, b): float(first[a] * second[a, b]) for a, b in pairs}
-    expected |= {(a,): float(first[a]) for a in EOS}
-    cells = [(n * p, counts[key]) for key, p in expected.items()]
-    rare = [cell for cell in cells if cell[0] < 5]
-    cells = [cell for cell in cells if cell[0] >= 5] + [tuple(map(sum, zip(*rare, strict=True)))]
-    statistic = sum((e - c) ** 2 / e for e, c in cells)
-    freedom = len(cells) - 1
-    assert freedom > 20 and statistic < freedom + 4 * math.sqrt(2 * freedom)
+        for weight in model.parameters():
+            weight.add_(torch.randn_like(weight) * 0.15)
+    return model.eval()
 
 
-@pytest.mark.parametrize("kind", ARCHITECTURES)
-def test_greedy_decoding_equals_generate(kind):
-    model = tiny_model(kind)
-    for prompt, [ours] in zip(
-        RAGGED, draw(model, group_size=1, temperature=0, new=20), strict=True
-    ):
-        flags = {"do_sample": False, "eos_token_id": sorted(EOS), "pad_token_id": 0}
-        theirs = model.generate(torch.tensor([prompt]), max_new_tokens=20, **flags)
-        assert ours.response_ids == theirs[0, len(prompt) :].tolist()
+@pytest.fixture(scope="session")
+def policy() -> lte.Policy:
+    """The small model, not to be trained."""
+    return lte.load_policy(str(SMALL))
 
 
-def test_sampler_ends_at_any_of_several_eos_tokens():
-    groups = draw(tiny_model("llama"), group_size=32, new=30)
-    assert {r.response_ids[-1] for g in groups for r in g if not r.truncated} == EOS
+def fresh_policy() -> lte.Policy:
+    """The small model, to be trained."""
+    return lte.load_policy(str(SMALL))
 
 
-def test_sampler_works_in_eval_mode_and_restores_the_mode():
-    model = tiny_model("llama")
-    expected = draw(model)
-    model.activation_checkpointing_enable()
-    model.train()
-    assert draw(model) == expected and model.training
+def some_problems(n: int = 30) -> list[lte.Problem]:
+    """Problems of all families."""
+    problems = lte.load_problems(SMALL / "train.jsonl")
+    return random.Random(0).sample(problems, n)
 
 
-def test_choice_of_a_token_reaches_every_one_and_none_of_probability_0():
-    """A token of probability 1e-12 behind one of almost 1, and the very ends of the interval."""
-    logits = torch.tensor([[0.5, 0.0, 0.25, 0.25, 0.0]]).log()
-    for u, token in ((0, 0), (0.4999, 0), (0.5, 2), (0.7499, 2), (1 - 2**-53, 3)):
-        chosen, logprob = lte.choose(logits.clone(), 1.0, torch.tensor([u], dtype=torch.double))
-        assert chosen.item() == token
-        assert logprob.item() == pytest.approx(float(logits[0, token]), abs=1e-6)
-    tail = torch.full((1, 1000), -math.inf)
-    tail[0, 3], tail[0, 999] = 0.0, math.log(1e-12)
-    u = torch.tensor([1 - 1e-13], dtype=torch.double)
-    assert lte.choose(tail.clone(), 1.0, u)[0].item() == 999
-    assert lte.choose(tail.clone(), 0.0, u)[0].item() == 3, "greedy"
+def small_config(**more) -> lte.Config:
+    recipe = json.loads((SMALL / "recipe.json").read_text())
+    more = (
+        recipe | {"model": str(SMALL), "data": str(SMALL / "train.jsonl"), "device": "cpu"} | more
+    )
+    return lte.Config(**more)
 
 
-@pytest.mark.parametrize("kind", ["llama", "gemma2", "qwen3_5", "lfm2"])
-def test_what_is_sampled_depends_on_the_seed_only(kind):
-    """Not on how many rows are decoded at a time (--cache-gib), nor on the other prompts."""
-    model = tiny_model(kind)
-    whole = [[r.response_ids for r in g] for g in draw(model, new=20)]
-    for max_rows in (1, 3, 7, 19):
-        few = [[r.response_ids for r in g] for g in draw(model, new=20, max_rows=max_rows)]
-        assert few == whole
-    others = draw(model, [RAGGED[0], [9] * 20], new=20)
-    assert [r.response_ids for r in others[0]] == whole[0]
-    assert len({tuple(ids) for ids in whole[0]}) == 5, "responses to one prompt differ"
-
-
-@pytest.mark.parametrize("kind", ARCHITECTURES)
-def test_cache_budget_in_gib(kind, monkeypatch):
-    """The cache of the rows that fit takes no more than the budget, and not much less."""
-    model, made = tiny_model(kind), []
-
-    def noting(*args, **more):
-        made.append(cache(*args, **more))
-        return made[-1]
-
-    cache = lte.DynamicCache
-    monkeypatch.setattr(lte, "DynamicCache", noting)
-    for gib in (1e-4, 3e-4):
-        rows = lte.rows_that_fit(model, 19, gib)
-        lte.sample(model, [[5] * 7] * rows, 1, 12, 1.0, set(), torch.Generator(), max_rows=rows)
-        held = [part for layer in made[-1].layers for part in vars(layer).values()]
-        held += [x for part in held if isinstance(part, dict) for x in part.values()]
-        size = sum(x.nbytes for x in held if isinstance(x, torch.Tensor))
-        least = 0.2 if model.config.model_type in ("gemma2", "mistral") else 0.9  # windows
-        assert least < size / (gib * 2**30) <= 1
-    assert lte.rows_that_fit(model, 19, 1e-9) == 1 and lte.rows_that_fit(model, 1, 4.0) == 1024
-
-
-def test_cache_is_freed_at_once(monkeypatch):
-    """No reference cycle may keep gigabytes until the garbage collector happens to run."""
-    layers, update = [], lte.RoomyLayer.update
-
-    def noting(self, *args, **more):
-        layers.append(weakref.ref(self))
-        return update(self, *args, **more)
-
-    monkeypatch.setattr(lte.RoomyLayer, "update", noting)
-    gc.disable()
-    try:
-        draw(tiny_model("llama"))
-        assert layers and not any(layer() for layer in layers)
-    finally:
-        gc.enable()
-
-
-def test_long_sampling_shows_a_bar_and_leaves_nothing_behind(monkeypatch, capsys):
-    """Responses done of all and tokens per second, once it has taken two seconds."""
-    forward = lte.next_logits
-
-    def slow(*args):
-        time.sleep(0.3)
-        return forward(*args)
-
-    draw(tiny_model("llama"))
-    assert capsys.readouterr().err == "", "short work is silent"
-    monkeypatch.setattr(lte, "next_logits", slow)
-    draw(tiny_model("llama"))
-    shown = capsys.readouterr().err
-    assert re.search(r"/20 \[.*tokens/s", shown), "20 responses"
-    assert not shown.split("\r")[-1].strip(), "the bar is wiped out"
-
-
-@pytest.mark.parametrize("kind", ["gpt_neo", "qwen3_5", "lfm2", "gemma3n", "mistral"])
-def test_models_are_checked_beyond_their_windows(kind, monkeypatch):
-    """Right ones pass; a cache that is wrong just beyond the window is noticed."""
-    model = tiny_model(kind)
-    policy = lte.Policy(model, None, {1})
-    lte.check_sampler(policy, kind)
-    forward = lte.next_logits
-
-    def wrong(model, ids, mask, position, cache):
-        position = torch.where(position > 8, position - 3, position)
-        return forward(model, ids, mask, position, cache)
-
-    monkeypatch.setattr(lte, "next_logits", wrong)
-    if kind != "lfm2":
-        with pytest.raises(lte.UserError, match="can't handle"):
-            lte.check_sampler(policy, kind)
-
-
-def test_sampler_refuses_what_cannot_fit():
-    with pytest.raises(lte.UserError, match="context"):
-        draw(tiny_model("llama"), [[5] * 60])
-    with pytest.raises(lte.UserError, match="empty"):
-        draw(tiny_model("llama"), [[]])
-    assert draw(tiny_model("llama"), []) == []
+def step_of(policy, step=1, problems=None, pi_old=None, **settings) -> tuple[list, dict]:
+    """One training step on the small model's problems."""
+    optimizer = torch.optim.AdamW(policy.model.parameters(), lr=1e-3)
+    problems, config = problems or some_problems(), small_config(**settings)
+    return lte.train_step(policy, pi_old or policy, optimizer, problems, config, step)
 
 
 # --------------------------------------------------------------------------------------------------
-# Hints and prompts
+# One step: hints
 
 
 def test_choice_1_kinds_of_hint():
@@ -466,30 +242,37 @@ def test_choice_1_kinds_of_hint():
 def test_choice_1_answers_of_the_hint():
     """In order, one spelling a value, none of a truncated response, few, short, never the gold."""
     cut = dataclasses.replace(said(9), truncated=True)
-    failed = [
-        said("1/2"),
-        said(7),
-        said("0.5"),
-        said("\\frac{2}{4}"),
-        cut,
-        rollout("no idea"),
-        said(3),
-    ]
+    failed = [said("1/2"), said(7), said("0.5"), said("\\frac{2}{4}"), cut, rollout("?"), said(3)]
     assert lte.build_hint(failed).answers == ("1/2", "7", "3")
     assert len(lte.build_hint([said(i) for i in range(20)]).answers) == 8
     assert lte.build_hint([said("1" * 101), said(2)]).answers == ("2",)
     assert lte.build_hint([said("14/4"), said(2)], gold="7/2").answers == ("2",)
-    hedges = [
-        "5 or 7",
-        "5, 7",
-        r"\{5,7\}",
-        r"5 \text{ or } 7",
-        "x=7 or x=5",
-        "7 = 5",
-        "7 or maybe 5",
-    ]
-    assert lte.build_hint([said(h) for h in hedges], gold="7") is None
-    assert lte.build_hint([said("7,000"), said("17")], gold="7").answers == ("7,000", "17")
+
+
+# what was answered -> what a hint lists of it, where 7 is right
+HEDGES = r"""
+5 or 7                  -> 5
+5, 7                    -> 5
+\{5,7\}                 -> 5
+5 \text{ or } 7         -> 5
+7 or maybe 5            -> 5
+3, perhaps 7            -> 3
+7 (or 3)                -> 3
+\pm 7                   -> -7
+7?                      ->
+3 + 4                   ->
+7,000                   -> 7,000
+17                      -> 17
+3, perhaps 5            -> 3, perhaps 5
+"""
+
+
+@pytest.mark.parametrize("line", HEDGES.strip().splitlines())
+def test_choice_1_no_hint_calls_the_right_answer_wrong(line):
+    """A hedge that holds it fails, but only its wrong values are listed."""
+    answer, listed = (part.strip() for part in line.split("->"))
+    hint = lte.build_hint([said(answer)], gold="7")
+    assert (hint.answers if hint else ()) == ((listed,) if listed else ())
 
 
 def test_choice_1_nothing_to_say_means_no_hint():
@@ -506,78 +289,102 @@ def test_hint_text():
     assert "wrong" not in lte.Hint("Concise").text
 
 
-@pytest.fixture(scope="session")
-def policy() -> lte.Policy:
-    return lte.load_policy(str(SMALL))
+def test_shuffled_hints_hold_another_problems_answers():
+    groups = []
+    for gold, *answers in (("1", "2", "3"), ("3", "4", "1"), ("5", "10/2", "5?")):
+        groups.append(lte.Group(lte.Problem("?", gold), [said(a) for a in answers]))
+        groups[-1].hint = lte.build_hint(groups[-1].rollouts, gold)
+    assert [g.hint and g.hint.answers for g in groups] == [("2", "3"), ("4", "1"), None]
+    lte.shuffle_hints(groups)
+    assert [g.hint and g.hint.answers for g in groups] == [("4",), ("2",), None], (
+        "but never the problem's own right answer"
+    )
 
 
-def some_problems(n: int = 30) -> list[lte.Problem]:
-    """Problems of all families."""
-    problems = lte.load_problems(SMALL / "train.jsonl")
-    return random.Random(0).sample(problems, n)
+def test_hints_go_to_none_pass_groups_only(policy):
+    """They never hold the reference answer, and what is trained never holds a hint."""
+    groups, metrics = step_of(fresh_policy(), problems=some_problems(40))
+    assert 0 < sum(bool(g.extra) for g in groups) < len(groups)
+    for group in groups:
+        none_pass = not any(r.right for r in group.first)
+        assert bool(group.extra) == none_pass == (group.hint is not None)
+        plain = lte.build_prompt(policy.tokenizer, group.problem.problem)
+        assert all(r.prompt_ids == plain for r in group.rollouts + group.first)
+        if group.hint:
+            assert not any(same_value(a, group.problem.answer) for a in group.hint.answers)
+            assert all(r.prompt_ids != plain and r.off_policy for r in group.extra)
+    assert metrics["rescued"] > 0
 
 
-def small_config(**more) -> lte.Config:
-    recipe = lte.read_recipe(str(SMALL)) | {"threads": 1}
-    return lte.Config(**recipe | {"model": str(SMALL), "data": str(SMALL / "train.jsonl")} | more)
+def test_shuffled_hints_reach_the_second_try():
+    hints = {}
+    for answers in ("own", "shuffled"):
+        groups, _ = step_of(fresh_policy(), problems=some_problems(12), hint_answers=answers)
+        hints[answers] = [g.hint.answers for g in groups if g.hint and g.hint.kind == "Hint"]
+    assert len(hints["own"]) > 2
+    assert not any(a == b for a, b in zip(hints["own"], hints["shuffled"], strict=True))
 
 
-def test_prompt_equals_the_chat_template_for_ordinary_text(policy):
-    for hint in (None, lte.Hint("Hint", ("1/2", "3/4"))):
-        ids = lte.build_prompt(policy.tokenizer, "Compute 1/2 + 1/3.", hint)
-        parts = ["Compute 1/2 + 1/3.", *([hint.text] if hint else []), lte.INSTRUCTION]
-        message = [{"role": "user", "content": "\n\n".join(parts)}]
-        chat = policy.tokenizer.apply_chat_template(
-            message, tokenize=False, add_generation_prompt=True
-        )
-        assert ids == policy.tokenizer(chat, add_special_tokens=False)["input_ids"]
-        assert policy.tokenizer.decode(ids) == chat
+def test_a_hint_that_leaves_no_room_is_not_given(policy):
+    problem = some_problems(1)[0]
+    group = lte.Group(problem, [said(9)], lte.Hint("own", advice="and " * 300))
+    assert lte.try_again(policy, [group], small_config(), torch.Generator()) == []
+    assert group.hint is None and not group.extra
 
 
-def test_special_tokens_in_a_problem_are_plain_text(policy):
-    """With the template's own tokens in the problem, there are no more of them in the prompt."""
-    special = set(policy.tokenizer.all_special_ids)
-    plain = lte.build_prompt(policy.tokenizer, "Compute 1/2.")
-    for token in policy.tokenizer.all_special_tokens:
-        hostile = lte.build_prompt(policy.tokenizer, f"Compute {token} 1/2.")
-        unknown = {policy.tokenizer.unk_token_id}
-        count = [sum(i in special - unknown for i in ids) for ids in (plain, hostile)]
-        assert count[0] == count[1]
+def test_grpo_extra_is_lte_with_an_empty_hint(monkeypatch):
+    """The same rollouts, groups, advantages and, as nothing is off-policy then, the same update."""
+    empty = lte.Method(hint=lambda failed, gold: lte.Hint("Hint"))
+    monkeypatch.setitem(lte.METHODS, "lte", empty)
+    seen = {}
+    for method in ("lte", "grpo-extra"):
+        groups, metrics = step_of(fresh_policy(), method=method)
+        rows = [[dataclasses.astuple(r) for r in g.rollouts] for g in groups]
+        assert metrics["none_pass"] and not any(r.off_policy for g in groups for r in g.rollouts)
+        for name in ("seconds", "tokens_per_second", "peak_gib"):
+            metrics.pop(name)
+        seen[method] = rows, metrics
+    assert seen["lte"] == seen["grpo-extra"]
 
 
-def test_prompt_without_chat_template(policy):
-    tokenizer = transformers.AutoTokenizer.from_pretrained(SMALL)
-    tokenizer.chat_template = None
-    text = tokenizer.decode(lte.build_prompt(tokenizer, "Compute 1/2."))
-    assert text == f"Compute 1/2.\n\n{lte.INSTRUCTION}\n" or tokenizer.unk_token in text
-    assert len(lte.build_prompt(tokenizer, "Compute 1/2.")) > 3
+def test_a_fifth_method_is_one_entry_and_its_function(monkeypatch, capsys, tmp_path):
+    """Another hint: it says how many tries failed. The command line takes it, and so do the logs."""
+
+    def count_failures(failed, gold):
+        return lte.Hint("Count", advice=f"{len(failed)} tries have failed.")
+
+    monkeypatch.setitem(lte.METHODS, "count", lte.Method(hint=count_failures))
+    groups, metrics = step_of(fresh_policy(), method="count")
+    tried = [g for g in groups if g.extra]
+    assert metrics["hints"]["Count"] == len(tried) > 0
+    prompt = fresh_policy().tokenizer.decode(tried[0].extra[0].prompt_ids)
+    assert "8 tries have failed. Do not mention this hint" in prompt
+    assert all(r.off_policy for g in tried for r in g.extra)
+    assert run_main(tmp_path / "run", "--method", "count", "--steps", "1") == 0
 
 
 # --------------------------------------------------------------------------------------------------
-# Groups: extra rollouts and mixing
+# One step: groups
 
 
-def mixed(failed=8, right=3, wrong=5, seed=0, **more) -> list[lte.Rollout]:
+def mixed(failed=8, right=3, wrong=5, seed=0) -> list[lte.Rollout]:
     group = [rollout(f"first {i}") for i in range(failed)]
-    extra = [
-        rollout(f"extra {i}", float(i < right), hint="Hint", off_policy=True)
-        for i in range(right + wrong)
-    ]
+    extra = [rollout(f"extra {i}", float(i < right), off_policy=True) for i in range(right + wrong)]
     for r in extra:
         r.prompt_ids = [9, 9, 9]
-    return lte.mix_group(group, extra, random.Random(seed), **more)
+    return lte.mix_group(group, extra, random.Random(seed))
 
 
 def test_mixing_replaces_failed_ones_at_random():
     group = mixed(right=3)
-    assert len(group) == 8 and sum(r.reward == 1 for r in group) == 3
-    places = {tuple(i for i, r in enumerate(mixed(right=1, seed=s)) if r.reward) for s in range(60)}
+    assert len(group) == 8 and sum(r.right for r in group) == 3
+    places = {tuple(i for i, r in enumerate(mixed(right=1, seed=s)) if r.right) for s in range(60)}
     assert len(places) == 8, "any failed rollout may be the one that is replaced"
 
 
 def test_mixing_takes_the_hint_out_of_the_prompt():
     assert all(r.prompt_ids == [5, 6] for r in mixed())
-    assert [r.hint for r in mixed() if r.reward] == ["Hint"] * 3
+    assert [r.off_policy for r in mixed() if r.right] == [True] * 3
 
 
 def test_group_whose_extra_rollouts_all_fail_is_unchanged():
@@ -586,82 +393,8 @@ def test_group_whose_extra_rollouts_all_fail_is_unchanged():
 
 def test_choice_2_all_right_keeps_a_failed_one():
     group = mixed(right=8, wrong=0)
-    assert sum(r.reward == 1 for r in group) == 7
+    assert sum(r.right for r in group) == 7
     assert lte.group_advantages([r.reward for r in group]).any()
-
-
-def test_hints_go_to_none_pass_groups_only(policy):
-    """And never hold the reference answer; the examples to train on never hold the hint."""
-    config = small_config(method="lte")
-    problems = some_problems(40)
-    groups = lte.sample_groups(policy, problems, config, torch.Generator().manual_seed(0))
-    for group in groups:
-        lte.grade(group.rollouts, group.problem, policy.tokenizer)
-        group.passed = sum(r.reward == 1 for r in group.rollouts)
-    retried = lte.sample_again(policy, groups, config, torch.Generator().manual_seed(1))
-    assert 0 < len(retried) < len(groups)
-    for group in groups:
-        assert bool(group.extra) == (group.passed == 0) == (group.hint is not None)
-        if group.hint:
-            gold = group.problem.answer
-            assert not any(verify.is_equivalent(a, gold) for a in group.hint.answers)
-            assert group.extra[0].prompt_ids != group.rollouts[0].prompt_ids
-            assert all(r.hint == group.hint.kind and r.off_policy for r in group.extra)
-            for r in group.extra:
-                r.reward = 1.0
-            members = lte.mix_group(group.rollouts, group.extra, random.Random(0))
-            plain = lte.build_prompt(policy.tokenizer, group.problem.problem)
-            assert all(r.prompt_ids == plain for r in members)
-
-
-def test_shuffled_hints_hold_another_problems_answers():
-    def group(gold, *answers):
-        return lte.Group(lte.Problem("?", gold), [said(a) for a in answers])
-
-    groups = [
-        group("1", "2", "3"),
-        group("3", "4", "1"),
-        group("5", "10/2", "1 or 5"),  # hedges that failed though they hold the gold
-    ]
-    lte.give_hints(groups, shuffled=False)
-    assert [g.hint and g.hint.answers for g in groups] == [("2", "3"), ("4", "1"), None]
-    lte.give_hints(groups, shuffled=True)
-    assert [g.hint and g.hint.answers for g in groups] == [("4",), ("2",), None], (
-        "but never the gold"
-    )
-
-
-def test_shuffled_hints_reach_the_extra_rollouts(policy):
-    hints = {}
-    for answers in ("own", "shuffled"):
-        config, generator = small_config(hint_answers=answers), torch.Generator().manual_seed(0)
-        groups = lte.sample_groups(policy, some_problems(12), config, generator)
-        for group in groups:
-            lte.grade(group.rollouts, group.problem, policy.tokenizer)
-            group.passed = sum(r.reward == 1 for r in group.rollouts)
-        lte.sample_again(policy, groups, config, generator)
-        hints[answers] = [g.hint.answers for g in groups if g.hint and g.hint.kind == "Hint"]
-    assert len(hints["own"]) > 2
-    assert not any(a == b for a, b in zip(hints["own"], hints["shuffled"], strict=True))
-
-
-def test_grpo_extra_and_lte_with_an_empty_hint_sample_the_same(policy, monkeypatch):
-    """With nothing in the hint only the loss differs: the same rollouts, groups and advantages."""
-    monkeypatch.setattr(lte, "build_hint", lambda failed, gold=None: lte.Hint("Hint"))
-    seen = {}
-    for method in ("lte", "grpo-extra"):
-        fresh = lte.load_policy(str(SMALL))
-        optimizer = torch.optim.AdamW(fresh.model.parameters(), lr=1e-3)
-        config = small_config(method=method)
-        groups, metrics = lte.train_step(fresh, fresh, optimizer, some_problems(), config, step=1)
-        rows = [
-            [(r.response_ids, r.logprobs, r.reward, r.prompt_ids) for r in g.rollouts]
-            for g in groups
-        ]
-        seen[method] = (rows, metrics["none_pass"], metrics["rescued"], metrics["sampled_tokens"])
-        off = any(r.off_policy for g in groups for r in g.rollouts)
-        assert metrics["none_pass"] and off == (method == "lte" and metrics["rescued"] > 0)
-    assert seen["lte"] == seen["grpo-extra"]
 
 
 def test_choice_7_luffy_adds_the_solution_as_an_off_policy_response(policy):
@@ -671,11 +404,11 @@ def test_choice_7_luffy_adds_the_solution_as_an_off_policy_response(policy):
         p = dataclasses.replace(problem, solution=solution)
         group = lte.Group(p, [lte.Rollout(prompt, [5, 1], [-1.0, -1.0]) for _ in range(4)])
         lte.add_solution(policy, group)
-        assert len(group.rollouts) == 4 + joins
+        assert len(group.rollouts) == 4 + joins and len(group.first) == 4
     group = lte.Group(problem, [lte.Rollout(prompt, [5, 1], [-1.0, -1.0])])
     lte.add_solution(policy, group)
     added = group.rollouts[-1]
-    assert added.reward == 1 and added.off_policy and set(added.logprobs) == {0.0}
+    assert added.right and added.off_policy and set(added.old_logprobs) == {0.0}
     assert added.prompt_ids == prompt and added.response_ids[-1] in policy.eos_ids
     assert policy.tokenizer.decode(added.response_ids[:-1]) == problem.solution
     endless = dataclasses.replace(problem, solution="and " * 2000 + problem.solution)
@@ -685,7 +418,28 @@ def test_choice_7_luffy_adds_the_solution_as_an_off_policy_response(policy):
 
 
 # --------------------------------------------------------------------------------------------------
-# The update
+# One step: the update
+
+
+def random_rollouts(seed=0, n=9) -> list[lte.Rollout]:
+    """Rows of all lengths, on- and off-policy, of either sign of the advantage."""
+    rng, rollouts = random.Random(seed), []
+    for i in range(n):
+        prompt = [rng.randrange(2, 40) for _ in range(rng.randrange(1, 9))]
+        response = [rng.randrange(2, 40) for _ in range(rng.randrange(1, 14))] + [1]
+        logprobs = [rng.uniform(-6, -0.1) for _ in response]
+        row = lte.Rollout(prompt, response, logprobs, off_policy=i % 3 == 0)
+        row.advantage = rng.choice([-1.3, 0.7, 2.1])
+        rollouts.append(row)
+    return rollouts
+
+
+def gradient(model, rollouts, **settings) -> torch.Tensor:
+    """The gradient of one update, flat."""
+    model.zero_grad(set_to_none=True)
+    config = lte.Config(device="cpu", **settings)
+    lte.accumulate_gradients(model, rollouts, config, lte.Tally())
+    return torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
 
 
 NEW_FAMILIES = ["qwen3_5", "gemma3n", "lfm2"]  # recurrent layers, shared inputs, convolutions
@@ -696,14 +450,14 @@ NEW_FAMILIES = ["qwen3_5", "gemma3n", "lfm2"]  # recurrent layers, shared inputs
     "settings", [{}, {"separate_normalisers": True}, {"entropy_coef": 0.1}], ids=str
 )
 def test_gradient_does_not_depend_on_micro_batches_order_or_padding(kind, settings):
-    model, examples = tiny_model(kind), random_examples()
-    whole = gradient(model, examples, **settings)
+    model, rollouts = tiny_model(kind), random_rollouts()
+    whole = gradient(model, rollouts, **settings)
     assert whole.abs().max() > 1e-3
     rounding = 1e-5 if kind in NEW_FAMILIES else 1e-6
     for budget in (1, 30, 61):
-        parts = gradient(model, examples, micro_tokens=budget, **settings)
+        parts = gradient(model, rollouts, micro_tokens=budget, **settings)
         assert (whole - parts).abs().max() < rounding * max(1, float(whole.abs().max()))
-    shuffled = random.Random(1).sample(examples, len(examples))
+    shuffled = random.Random(1).sample(rollouts, len(rollouts))
     assert (whole - gradient(model, shuffled, **settings)).abs().max() < rounding
 
 
@@ -711,12 +465,10 @@ def test_gradient_does_not_depend_on_micro_batches_order_or_padding(kind, settin
 def test_a_training_step_of_a_new_family(kind, policy, monkeypatch):
     """From rollouts to update; at its start the trainer computes what the sampler recorded."""
     model = tiny_model(kind, vocabulary=len(policy.tokenizer))
-    fresh = policy._replace(model=model)
-    monkeypatch.setattr(lte, "is_correct", lambda text, gold: len(text) % 7 == 0)
-    optimizer = torch.optim.AdamW(model.parameters(), lr=1e-3)
+    monkeypatch.setattr(evaluation, "is_correct", lambda text, gold: len(text) % 7 == 0)
     before = [p.detach().clone() for p in model.parameters()]
-    config = small_config(updates_per_step=1, max_new_tokens=12)
-    _, metrics = lte.train_step(fresh, fresh, optimizer, some_problems(9), config, step=1)
+    settings = {"updates_per_step": 1, "max_new_tokens": 12, "problems": some_problems(9)}
+    _, metrics = step_of(policy._replace(model=model), **settings)
     assert metrics["ratio_on"] == pytest.approx(1, abs=1e-4) and metrics["logprob_gap"] < 1e-4
     assert metrics["grad_norm"] > 0
     assert not all(torch.equal(a, b) for a, b in zip(before, model.parameters(), strict=True))
@@ -725,103 +477,99 @@ def test_a_training_step_of_a_new_family(kind, policy, monkeypatch):
 @pytest.mark.parametrize("separate", [False, True])
 def test_gradient_equals_that_of_the_equations_written_out(separate):
     """Row by row and token by token: prompts, EOS, temperature, clip, gamma, Z and Z', entropy."""
-    model, examples = tiny_model("gpt2"), random_examples()
+    model, rollouts = tiny_model("gpt2"), random_rollouts()
     flags = {"temperature": 0.7, "clip": 0.1, "gamma": 0.3, "entropy_coef": 0.05}
-    ours = gradient(model, examples, **flags, separate_normalisers=separate)
+    ours = gradient(model, rollouts, **flags, separate_normalisers=separate)
     model.zero_grad(set_to_none=True)
     tokens = {False: 0, True: 0}
-    for row, _ in examples:
+    for row in rollouts:
         tokens[row.off_policy] += len(row.response_ids)
     every, objective = sum(tokens.values()), 0.0
-    for row, advantage in examples:
+    for row in rollouts:
         logits = model(input_ids=torch.tensor([row.prompt_ids + row.response_ids])).logits[0]
-        for t, (token, old) in enumerate(zip(row.response_ids, row.logprobs, strict=True)):
+        for t, (token, old) in enumerate(zip(row.response_ids, row.old_logprobs, strict=True)):
             logp = (logits[len(row.prompt_ids) - 1 + t] / 0.7).log_softmax(-1)
-            r = (logp[token] - old).exp()
-            clipped = torch.minimum(r * advantage, r.clamp(0.9, 1.1) * advantage)
-            term = r / (r + 0.3) * advantage if row.off_policy else clipped
+            r, a = (logp[token] - old).exp(), row.advantage
+            clipped = torch.minimum(r * a, r.clamp(0.9, 1.1) * a)
+            term = r / (r + 0.3) * a if row.off_policy else clipped
             objective = objective + term / (tokens[row.off_policy] if separate else every)
             objective = objective + 0.05 * -(logp.exp() * logp).sum() / every
     (-objective).backward()
     assert (ours - torch.cat([p.grad.flatten() for p in model.parameters()])).abs().max() < 2e-6
 
 
-def test_each_update_has_its_own_share_of_the_groups(policy, monkeypatch):
+def test_each_update_has_its_own_share_of_the_groups(monkeypatch):
     """Every rollout is trained on once, in as many optimizer steps as the setting says."""
     seen, accumulate = [], lte.accumulate_gradients
 
-    def spy(model, examples, *args):
-        seen.append([id(e.rollout) for e in examples])
-        accumulate(model, examples, *args)
+    def spy(model, rollouts, *args):
+        seen.append([id(rollout) for rollout in rollouts])
+        accumulate(model, rollouts, *args)
 
     monkeypatch.setattr(lte, "accumulate_gradients", spy)
-    fresh = lte.load_policy(str(SMALL))
-    optimizer = torch.optim.AdamW(fresh.model.parameters(), lr=1e-3)
-    config = small_config(updates_per_step=3)
-    groups, _ = lte.train_step(fresh, fresh, optimizer, some_problems(20), config, step=1)
+    groups, metrics = step_of(fresh_policy(), problems=some_problems(20), updates_per_step=3)
     assert len(seen) == 3
-    assert {int(state["step"]) for state in optimizer.state.values()} == {3}
     trained = [number for part in seen for number in part]
     assert sorted(trained) == sorted(id(r) for g in groups for r in g.rollouts)
+    assert metrics["ratio_on"] != 1, "from the second update on the policy has moved"
 
 
 def test_choice_3_normalisers():
     """One count for both kinds of tokens, or one for each; always those of the whole update."""
-    rows = [
-        lte.Example(lte.Rollout([5], [6] * n, off_policy=off), 1.0)
-        for n, off in ((3, 0), (4, 1), (5, 0))
-    ]
-    assert lte.token_counts(rows, separate=False) == (12, 12)
-    assert lte.token_counts(rows, separate=True) == (8, 4)
-    model, examples = tiny_model("llama"), random_examples()
-    on = [e for e in examples if not e.rollout.off_policy]
-    off = [e for e in examples if e.rollout.off_policy]
-    total, separate = (
-        gradient(model, examples),
-        gradient(model, examples, separate_normalisers=True),
+    model, rollouts = tiny_model("llama"), random_rollouts()
+    on = [r for r in rollouts if not r.off_policy]
+    off = [r for r in rollouts if r.off_policy]
+    z = [sum(len(r.response_ids) for r in some) for some in (on, off)]
+    together, apart = (
+        gradient(model, rollouts),
+        gradient(model, rollouts, separate_normalisers=True),
     )
-    z = lte.token_counts(examples, separate=True)
     g_on, g_off = gradient(model, on), gradient(model, off)
-    assert torch.allclose(separate, g_on + g_off, atol=1e-6)
-    assert torch.allclose(total, (g_on * z[0] + g_off * z[1]) / sum(z), atol=1e-6)
+    assert torch.allclose(apart, g_on + g_off, atol=1e-6)
+    assert torch.allclose(together, (g_on * z[0] + g_off * z[1]) / sum(z), atol=1e-6)
 
 
 def test_choice_6_groups_of_equal_rewards_count_in_the_normaliser_only():
-    model, examples = tiny_model("llama"), random_examples()
-    idle = [lte.Example(e.rollout, 0.0) for e in random_examples(seed=1)]
-    z, more = (lte.token_counts(rows, False)[0] for rows in (examples, examples + idle))
-    assert torch.allclose(
-        gradient(model, examples) * z / more, gradient(model, examples + idle), atol=1e-6
-    )
+    model, rollouts, idle = tiny_model("llama"), random_rollouts(), random_rollouts(seed=1)
+    for row in idle:
+        row.advantage = 0.0
+    z, more = (sum(len(r.response_ids) for r in rows) for rows in (rollouts, rollouts + idle))
+    expected = gradient(model, rollouts) * z / more
+    assert torch.allclose(expected, gradient(model, rollouts + idle), atol=1e-6)
 
 
-def test_choice_6_without_advantage_nothing_moves(policy):
+def test_choice_6_without_advantage_nothing_moves():
     """Not even by AdamW's momentum and decay, which an optimizer step would apply."""
-    fresh = lte.load_policy(str(SMALL))
+    fresh = fresh_policy()
     weights = fresh.model.parameters
     optimizer = torch.optim.AdamW(weights(), lr=1e-2, weight_decay=0.1)
     sum(p.square().sum() for p in weights()).backward()
     optimizer.step()  # so that there is momentum
     optimizer.zero_grad()
     before = [p.detach().clone() for p in weights()]
-    for reward in (0.0, 1.0):
-        group = lte.Group(lte.Problem("?", "1"), [rollout(reward=reward) for _ in range(4)])
-        metrics = lte.update(fresh, optimizer, [group] * 3, small_config(updates_per_step=2))
-        assert metrics["grad_norm"] == 0
+    group = lte.Group(lte.Problem("?", "1"), [rollout() for _ in range(4)])
+    metrics = lte.update(fresh, optimizer, [group] * 3, small_config(updates_per_step=2))
+    assert metrics["grad_norm"] == 0
     assert all(torch.equal(a, b) for a, b in zip(before, weights(), strict=True))
 
 
 def test_entropy_bonus_is_the_mean_over_all_tokens():
-    """Of an update that has on-policy tokens only, as those of plain GRPO."""
-    model, examples = tiny_model("llama"), [lte.Example(rollout(), a) for a in (1.0, -1.0)]
+    model, rollouts = tiny_model("llama"), [rollout(advantage=1.0), rollout(advantage=-1.0)]
     losses = []
     for coefficient in (0.0, 0.5):
         tally, config = lte.Tally(), lte.Config(device="cpu", entropy_coef=coefficient)
-        lte.accumulate_gradients(model, examples, config, tally, True)
+        lte.accumulate_gradients(model, rollouts, config, tally)
         losses.append(tally.loss)
     with torch.no_grad():
-        _, entropy = lte.score(model, examples, 1.0, with_entropy=True)
+        _, entropy = lte.response_logprobs(model, rollouts, 1.0, with_entropy=True)
     assert losses[0] - losses[1] == pytest.approx(0.5 * entropy.mean().item(), rel=1e-4)
+
+
+def test_clip_fraction_is_of_tokens_that_have_an_advantage():
+    tally, log_ratio = lte.Tally(), torch.tensor([0.5, -0.5, 0.5, -0.5])
+    advantages, on = torch.tensor([1.0, 1.0, 0.0, 0.0]), torch.zeros(4, dtype=torch.bool)
+    tally.add(log_ratio, advantages, on, clip=0.2)
+    assert tally.metrics()["clip_fraction"] == 0.5
 
 
 @pytest.mark.parametrize("pad", [0, 1], ids=["pad", "pad is eos"])
@@ -830,8 +578,7 @@ def test_eos_is_in_the_loss_and_padding_is_not(pad):
     model = tiny_model("llama")
     model.config.pad_token_id = pad
     rows = [([5, 0, 1], [6, 1, 7, 0, 1]), ([5], [1]), ([8, 9, 1, 1], [0, 0])]
-    examples = [lte.Example(lte.Rollout(p, r), 1.0) for p, r in rows]
-    logprobs, _ = lte.score(model, examples, 1.0)
+    logprobs, _ = lte.response_logprobs(model, [lte.Rollout(p, r) for p, r in rows], 1.0)
     expected = []
     for prompt, response in rows:
         with torch.no_grad():
@@ -841,108 +588,120 @@ def test_eos_is_in_the_loss_and_padding_is_not(pad):
 
 
 def test_micro_batches_keep_the_budget():
-    examples = random_examples(n=40)
+    rollouts = random_rollouts(n=40)
+    size = lambda r: len(r.prompt_ids) + len(r.response_ids)
     for budget in (1, 50, 200):
-        batches = list(lte.micro_batches(examples, budget))
-        assert sorted(map(id, examples)) == sorted(id(e) for b in batches for e in b)
-        assert all(len(b) == 1 or len(b) * max(e.length for e in b) <= budget for b in batches)
+        batches = list(lte.micro_batches(rollouts, lte.Config(micro_tokens=budget)))
+        assert sorted(map(id, rollouts)) == sorted(id(r) for b in batches for r in b)
+        assert all(len(b) == 1 or len(b) * max(map(size, b)) <= budget for b in batches)
+    assert lte.Config(device="cpu").tokens_per_pass == 1024
+    assert lte.Config(device="cuda").tokens_per_pass == 16_384
 
 
 def test_gradient_checkpointing_does_not_change_the_gradient():
-    model, examples = tiny_model("qwen3"), random_examples()
-    plain = gradient(model, examples)
+    model, rollouts = tiny_model("qwen3"), random_rollouts()
+    plain = gradient(model, rollouts)
     model.activation_checkpointing_enable()
     model.train()
-    assert torch.allclose(plain, gradient(model, examples), atol=1e-6)
+    assert torch.allclose(plain, gradient(model, rollouts), atol=1e-6)
 
 
 def test_non_finite_gradient_skips_the_update():
-    fresh = lte.load_policy(str(SMALL))
+    fresh = fresh_policy()
     optimizer = torch.optim.AdamW(fresh.model.parameters(), lr=1e-2)
     before = [p.detach().clone() for p in fresh.model.parameters()]
-    group = lte.Group(lte.Problem("?", "1"), [rollout(reward=1.0), rollout()])
-    group.rollouts[0].logprobs = [math.nan] * 3
-    metrics = lte.update(fresh, optimizer, [group], small_config(updates_per_step=1))
+    rollouts = [rollout(reward=1.0, advantage=1.0), rollout(advantage=-1.0)]
+    group = lte.Group(lte.Problem("?", "1"), rollouts)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(lte.Tally, "check_gap", lambda *args: None)
+        rollouts[0].old_logprobs = [math.nan] * 3
+        metrics = lte.update(fresh, optimizer, [group], small_config(updates_per_step=1))
     assert metrics["skipped_updates"] == 1
     assert all(torch.equal(a, b) for a, b in zip(before, fresh.model.parameters(), strict=True))
 
 
-def test_choice_5_ratio_is_1_on_the_first_update(policy):
+def test_choice_5_ratio_is_1_on_the_first_update():
     """pi_old is the sampler's: before any update the trainer's log-probabilities are the same."""
-    fresh = lte.load_policy(str(SMALL))
-    optimizer = torch.optim.AdamW(fresh.model.parameters(), lr=1e-3)
-    config = small_config(updates_per_step=1)
-    groups, metrics = lte.train_step(fresh, fresh, optimizer, some_problems(), config, step=1)
+    fresh = fresh_policy()
+    groups, metrics = step_of(fresh, updates_per_step=1)
     assert metrics["logprob_gap"] < 1e-5 and metrics["clip_fraction"] == 0
     assert metrics["ratio_on"] == pytest.approx(1, abs=1e-5)
     assert metrics["rescued"] and metrics["ratio_off"] < 0.99, "hinted ones are off-policy"
     rescued = [g for g in groups if any(r.off_policy for r in g.rollouts)]
     assert metrics["rescued"] == len(rescued) < metrics["none_pass"]
-    assert metrics["reward"] == pytest.approx(sum(g.passed for g in groups) / 8 / len(groups))
-    config = small_config(temperature=0.7)
-    _, metrics = lte.train_step(fresh, fresh, optimizer, some_problems(), config, step=2)
+    right = [sum(r.right for r in g.first) for g in groups]
+    assert metrics["reward"] == pytest.approx(sum(right) / 8 / len(groups))
+    _, metrics = step_of(fresh, step=2, temperature=0.7)
     assert metrics["logprob_gap"] < 1e-5, "at any temperature"
+
+
+# --------------------------------------------------------------------------------------------------
+# One step: precision, and the device
 
 
 @pytest.fixture
 def bf16_compute(monkeypatch):
     """What a GPU does, on the CPU: float32 weights, bfloat16 computation."""
-    monkeypatch.setattr(lte, "mixed_precision", lambda config: True)
+    monkeypatch.setattr(lte, "mixed_precision", lambda model: True)
+    monkeypatch.setattr(evaluation, "mixed_precision", lambda model: True)
+    autocast = lambda self: torch.autocast("cpu", torch.bfloat16)
+    monkeypatch.setattr(lte.Config, "autocast", autocast)
 
 
 def test_choice_5_in_mixed_precision_ratios_start_at_1(bf16_compute):
     """The sampler's bfloat16 differs from the trainer's; its own log-probabilities replace those."""
-    fresh, config = lte.load_policy(str(SMALL)), small_config(updates_per_step=1)
-    old = lte.sampling_policy(fresh, config)
+    fresh = fresh_policy()
+    pi_old = lte.sampling_policy(fresh)
     optimizer = torch.optim.AdamW(fresh.model.parameters(), lr=1e-3)
-    assert {p.dtype for p in old.model.parameters()} == {torch.bfloat16}
-    assert {b.dtype for b in old.model.buffers()} == {torch.float32}, "rotary frequencies"
-    _, metrics = lte.train_step(fresh, old, optimizer, some_problems(), config, step=1)
+    assert {p.dtype for p in pi_old.model.parameters()} == {torch.bfloat16}
+    assert {b.dtype for b in pi_old.model.buffers()} == {torch.float32}, "rotary frequencies"
+    config = small_config(updates_per_step=1)
+    _, metrics = lte.train_step(fresh, pi_old, optimizer, some_problems(), config, step=1)
     assert metrics["ratio_on"] == 1 and metrics["clip_fraction"] == 0
     assert 1e-4 < metrics["logprob_gap"] < 0.5 and metrics["rescued"]
     assert {p.dtype for p in fresh.model.parameters()} == {torch.float32}
     state = {x.dtype for s in optimizer.state.values() for x in s.values() if x.dim()}
     assert state == {torch.float32}
-    for weight, copied in zip(fresh.model.parameters(), old.model.parameters(), strict=True):
-        assert torch.equal(weight.bfloat16(), copied), "pi_old is refreshed after the update"
-    _, metrics = lte.train_step(
-        fresh, old, optimizer, some_problems(), small_config(updates_per_step=2), step=2
-    )
+    for weight, copied in zip(fresh.model.parameters(), pi_old.model.parameters(), strict=True):
+        assert torch.equal(weight.bfloat16(), copied), "pi_old is pi_theta again after the update"
+    config = small_config(updates_per_step=2)
+    _, metrics = lte.train_step(fresh, pi_old, optimizer, some_problems(), config, step=2)
     assert metrics["ratio_on"] != 1, "the second update is off pi_old by the first"
 
 
 def off_by(monkeypatch, nats: float) -> None:
     """A sampler that records other log-probabilities than the trainer computes."""
-    choose = lte.choose
+    choose = evaluation.choose
 
     def wrong(*args):
         tokens, logprobs = choose(*args)
         return tokens, logprobs - nats
 
-    monkeypatch.setattr(lte, "check_sampler", lambda *args: None)
-    monkeypatch.setattr(lte, "choose", wrong)
+    monkeypatch.setattr(evaluation, "check_sampler", lambda *args: None)
+    monkeypatch.setattr(evaluation, "choose", wrong)
 
 
-def test_a_sampler_that_disagrees_with_the_trainer_ends_the_run(tmp_path, monkeypatch, capsys):
+def test_choice_5_a_sampler_that_disagrees_with_the_trainer_ends_the_run(
+    tmp_path, monkeypatch, capsys
+):
     """In float32, before the first update, in one line; and what was done so far is saved."""
     with monkeypatch.context() as patch:
         off_by(patch, 0.1)
         assert run_main(tmp_path / "run", "--eval-every", "0") == 2
     error = capsys.readouterr().err.splitlines()[-1]
     assert error.startswith("lte.py: sampler and trainer disagree") and "0.1 nats" in error
-    assert list((tmp_path / "run" / "checkpoint").glob("*.pt"))
+    assert (tmp_path / "run" / "checkpoint" / "state.pt").exists()
     off_by(monkeypatch, 0.04)
     assert run_main(tmp_path / "less", "--eval-every", "0", "--steps", "1") == 0
 
 
-def test_in_bf16_there_is_a_warning(bf16_compute, monkeypatch, capsys):
+def test_in_bf16_a_large_gap_is_a_warning(bf16_compute, monkeypatch, capsys):
     for nats, warned in ((0.0, False), (2.0, True)):
         with monkeypatch.context() as patch:
             off_by(patch, nats)
-            fresh, config = lte.load_policy(str(SMALL)), small_config(updates_per_step=1)
-            old = lte.sampling_policy(fresh, config)
-            optimizer = torch.optim.AdamW(fresh.model.parameters(), lr=1e-3)
-            lte.train_step(fresh, old, optimizer, some_problems(9), config, step=1)
+            fresh = fresh_policy()
+            settings = {"problems": some_problems(9), "updates_per_step": 1}
+            step_of(fresh, pi_old=lte.sampling_policy(fresh), **settings)
         assert ("disagree" in capsys.readouterr().out) == warned
 
 
@@ -1005,17 +764,17 @@ def test_a_step_on_another_device(monkeypatch):
     def tensor(data, device=None, plain=torch.tensor, **more):
         return OnDevice(plain(data, **more)) if str(device) == "meta" else plain(data, **more)
 
-    here, there = (lte.load_policy(str(SMALL)) for _ in range(2))
+    here, there = fresh_policy(), fresh_policy()
     move(there.model)
     for function in ("sample", "cache_bytes"):  # inference mode hides operations
-        monkeypatch.setattr(lte, function, torch.no_grad()(getattr(lte, function).__wrapped__))
+        plain = torch.no_grad()(getattr(evaluation, function).__wrapped__)
+        monkeypatch.setattr(evaluation, function, plain)
+    monkeypatch.setattr(lte, "mixed_precision", lambda model: True)  # the trainer scores anew
     monkeypatch.setattr(torch, "tensor", tensor)
     found = []
     with NewTensors():
         for policy in (here, there):
-            config = small_config(prompts_per_step=9)
-            optimizer = torch.optim.AdamW(policy.model.parameters(), lr=1e-3)
-            _, metrics = lte.train_step(policy, policy, optimizer, some_problems(9), config, step=1)
+            _, metrics = step_of(policy, problems=some_problems(9))
             names = ("reward", "rescued", "loss", "ratio_on", "ratio_off", "entropy", "grad_norm")
             found.append([metrics[name] for name in names])
         assert not OnDevice.mixed
@@ -1026,133 +785,62 @@ def test_a_step_on_another_device(monkeypatch):
     assert found[0] == pytest.approx(found[1], abs=1e-4)
 
 
-# --------------------------------------------------------------------------------------------------
-# Model and data
+gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 
 
-def test_data_by_name_is_fetched_once_and_checked(tmp_path, monkeypatch):
-    """With an address on this disk in place of a public one."""
-    public, text = tmp_path / "public.jsonl", '{"question": "1 + 1?", "answer": "2\\n#### 2"}\n'
-    public.write_text(text)
-    source = lte.Source(public.as_uri(), hashlib.sha256(text.encode()).hexdigest())
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    path = lte.locate("some", {"some": source})
-    assert lte.load_problems(path)[0].answer == "2" and path.is_relative_to(tmp_path / "cache")
-    public.unlink()
-    assert lte.locate("some", {"some": source}) == path, "the second time from the cache"
-    path.write_text("broken")
-    with pytest.raises(lte.UserError, match="delete"):
-        lte.locate("some", {"some": source})
-    path.unlink()
-    with pytest.raises(lte.UserError, match=f"save file.* as {path}"):
-        lte.locate("some", {"some": source})
-    public.write_text("changed")
-    with pytest.raises(lte.UserError, match="not the file it was"):
-        lte.locate("some", {"some": source})
-    assert not path.exists()
-    own = tmp_path / "gsm8k"
-    own.write_text(text)
-    assert lte.locate(str(own), lte.TRAINING_DATA) == own, "a file goes before a name"
-    for source in (*lte.TRAINING_DATA.values(), *lte.BENCHMARKS.values()):
-        assert re.fullmatch(r"https://\S+/[0-9a-f]{40}/\S+", source.url)
-        assert re.fullmatch(r"[0-9a-f]{64}", source.sha256)
+@gpu
+@pytest.mark.parametrize("half", [False, True], ids=["float32", "bf16"])
+def test_gpu_sampler_records_teacher_forced_log_probabilities(half):
+    here = lte.load_policy(str(SMALL), "cuda")
+    model = lte.sampling_policy(here).model if half else here.model
+    prompts = [lte.build_prompt(here.tokenizer, p.problem) for p in some_problems(20)]
+    prompts[0] = prompts[0][:5]  # ragged
+    generator = torch.Generator().manual_seed(0)
+    groups = lte.sample(model, prompts, 4, 24, 1.0, here.eos_ids, generator)
+    for row in (row for group in groups for row in group):
+        expected = evaluation.teacher_forced(model, row).cpu()
+        gap = (expected - torch.tensor(row.old_logprobs)).abs().max()
+        assert gap < (0.5 if half else 1e-3)
 
 
-def test_system_prompt(policy, tmp_path):
-    plain = lte.build_prompt(policy.tokenizer, "Compute 1/2.")
-    told = lte.build_prompt(policy.tokenizer, "Compute 1/2.", None, "Compute 3.")
-    assert len(told) > len(plain) and "Compute 3." in policy.tokenizer.decode(told)
-    tokenizer = transformers.AutoTokenizer.from_pretrained(SMALL)
-    tokenizer.chat_template = None
-    told = tokenizer.decode(lte.build_prompt(tokenizer, "Compute 1/2.", None, "Compute 3."))
-    assert told.startswith("Compute 3.")
-    tokenizer.chat_template = "{{ messages[-1]['content'] }}"
-    for ignored in ("Compute 3.", "Reason step by step"):  # which the user says as well
-        with pytest.raises(lte.UserError, match="leaves out"):
-            lte.build_prompt(tokenizer, "Compute 1/2.", None, ignored)
-
-
-def test_weights_are_float32_whatever_the_checkpoint_holds(tmp_path, policy):
-    half = transformers.AutoModelForCausalLM.from_pretrained(SMALL, dtype=torch.bfloat16)
-    half.save_pretrained(tmp_path)
-    policy.tokenizer.save_pretrained(tmp_path)
-    loaded = lte.load_policy(str(tmp_path)).model
-    assert {p.dtype for p in loaded.parameters()} == {torch.float32}
-    before = [p.detach().clone() for p in loaded.parameters()]
-    optimizer = torch.optim.AdamW(loaded.parameters(), lr=1e-6, weight_decay=0.0)
-    ids = torch.randint(loaded.config.vocab_size, (8, 20))
-    loaded(input_ids=ids, labels=ids).loss.backward()
-    optimizer.step()
-    moved = sum(int((a != b).sum()) for a, b in zip(before, loaded.parameters(), strict=True))
-    with_gradient = sum(int((p.grad != 0).sum()) for p in loaded.parameters())
-    assert moved > 0.95 * with_gradient > 0, "a step of 1e-6 must not round to nothing"
-
-
-def test_choice_8_dropout_is_off(tmp_path, policy):
-    model = tiny_model("gpt2")
-    assert model.config.resid_pdrop > 0
-    model.save_pretrained(tmp_path)
-    policy.tokenizer.save_pretrained(tmp_path)
-    loaded = lte.load_policy(str(tmp_path)).model
-    ids = torch.tensor([[5, 6, 7]])
-    assert torch.equal(loaded.train()(input_ids=ids).logits, loaded.eval()(input_ids=ids).logits)
-
-
-def test_eos_ids_are_a_set_from_all_sources(tmp_path, policy):
-    model = tiny_model("llama")
-    model.generation_config.eos_token_id = [4, 3]
-    model.save_pretrained(tmp_path)
-    policy.tokenizer.save_pretrained(tmp_path)
-    assert lte.load_policy(str(tmp_path)).eos_ids == {1, 3, 4, policy.tokenizer.eos_token_id}
-
-
-def test_problems_under_common_names(tmp_path):
-    rows = [
-        {"problem": "a", "answer": "1", "solution": "s", "family": "f"},
-        {"question": "b", "answer": "so 2 + 2\n#### 4"},
-        {"prompt": "c", "final_answer": ["5"]},
-        {"question": "d\ud800", "answer": 6},
-        {"problem": "e", "solution": r"First 1, so \boxed{7}.", "family": 0},
-        {"problem": "f", "answer": 10**400, "solution": [r"\boxed{8}"]},
-    ]
-    path = tmp_path / "p.jsonl"
-    path.write_text("\n\n".join(map(json.dumps, rows)) + "\n")
-    problems = lte.load_problems(path)
-    assert problems[0] == lte.Problem("a", "1", "s", "f")
-    assert problems[1] == lte.Problem("b", "4", "so 2 + 2\n#### 4")
-    assert [p.answer for p in problems[:5]] == ["1", "4", "5", "6", "7"]
-    assert problems[3].problem == "d?" and problems[4].family is None
-    assert problems[5] == lte.Problem("f", str(10**400))
-
-
-def test_choice_9_problems_are_drawn_by_epochs():
-    """Each epoch holds every problem once, in an order of its own."""
-    problems = [lte.Problem(str(i), "1") for i in range(10)]
-    config = lte.Config(prompts_per_step=4)
-    drawn = [p.problem for step in range(1, 6) for p in lte.draw_problems(problems, config, step)]
-    assert sorted(drawn[:10]) == sorted(drawn[10:]) == sorted(str(i) for i in range(10))
-    assert drawn[:10] != drawn[10:]
-    assert drawn[4:8] == [p.problem for p in lte.draw_problems(problems, config, 2)]
+@gpu
+def test_gpu_run_starts_at_ratio_1_and_resumes_to_the_same_weights(tmp_path):
+    flags = ("--device", "cuda", "--updates-per-step", "1", "--eval-every", "0")
+    flags += ("--prompts-per-step", "9")
+    assert run_main(tmp_path / "whole", "--steps", "4", *flags) == 0
+    assert run_main(tmp_path / "parts", "--steps", "2", *flags) == 0
+    assert lte.main(["--resume", str(tmp_path / "parts"), "--steps", "4"]) == 0
+    rows = read_log(tmp_path / "whole", "metrics.jsonl")
+    assert [row["ratio_on"] for row in rows] == [1.0] * 4 and rows[0]["logprob_gap"] < 0.5
+    one, two = weights(tmp_path / "whole"), weights(tmp_path / "parts")
+    assert all(torch.allclose(one[key], two[key], atol=1e-6) for key in one)
 
 
 # --------------------------------------------------------------------------------------------------
-# The main job
+# Running it: the main job
 
 
 def run_main(out: Path, *flags) -> int:
     """lte.py on the small model, shortened: 4 steps unless flags say otherwise."""
     common = ["--model", SMALL, "--out", out, "--threads", "1", "--eval-samples", "4"]
-    common += ["--eval-data", SMALL / "valid.jsonl", "--eval-every", "100"]
+    common += ["--eval-data", SMALL / "valid.jsonl", "--eval-every", "100", "--device", "cpu"]
     flags = flags if "--steps" in flags else ("--steps", "4", "--prompts-per-step", "9", *flags)
     return lte.main([str(x) for x in (*common, *flags)])
+
+
+def one_line(capsys, start="lte.py: ") -> str:
+    """What went to stderr: one line, but for the bar of the steps."""
+    lines = [line for line in capsys.readouterr().err.splitlines() if "step/s" not in line]
+    lines = [line for line in lines if line.strip()]
+    assert len(lines) == 1 and lines[0].startswith(start), lines
+    return lines[0]
 
 
 def read_log(folder: Path, name: str) -> list[dict]:
     rows = [json.loads(line) for line in (folder / name).read_text().splitlines()]
     for row in rows:  # times differ from run to run
-        row.pop("seconds", None)
-        row.pop("tokens_per_second", None)
-        row.pop("peak_gib", None)
+        for measured in ("seconds", "tokens_per_second", "peak_gib"):
+            row.pop(measured, None)
     return rows
 
 
@@ -1176,30 +864,27 @@ def finished(tmp_path_factory) -> Path:
 
 
 def test_end_to_end_none_pass_falls(finished):
-    metrics, validation = (
-        read_log(finished, "metrics.jsonl"),
-        read_log(finished, "validation.jsonl"),
-    )
-    before, after = validation[0], validation[-1]
+    metrics = read_log(finished, "metrics.jsonl")
+    before, *_, after = read_log(finished, "validation.jsonl")
     assert [m["step"] for m in metrics] == list(range(1, 21))
     assert after["none_pass"] < before["none_pass"] - 0.2
     assert after["pass@1"] > before["pass@1"] + 0.15
     assert sum(m["rescued"] for m in metrics) > 10
 
 
-def test_end_to_end_files(finished, capsys):
+def test_end_to_end_files(finished):
     for name in ("config.json", "metrics.jsonl", "samples.jsonl", "checkpoint", "final"):
         assert (finished / name).exists()
-    wanted = (
-        "step none_pass some_pass all_pass rescued hints reward response_tokens truncated entropy"
-    )
-    wanted += " clip_fraction ratio_on ratio_off logprob_gap grad_norm learning_rate sampled_tokens"
+    wanted = "step none_pass some_pass all_pass rescued hints reward response_tokens truncated "
+    wanted += "entropy clip_fraction ratio_on ratio_off logprob_gap grad_norm learning_rate "
+    wanted += "sampled_rollouts sampled_tokens seconds tokens_per_second peak_gib"
     row = json.loads((finished / "metrics.jsonl").read_text().splitlines()[0])
-    assert set(wanted.split()) | {"seconds", "tokens_per_second", "peak_gib"} <= set(row)
-    assert set(row["seconds"]) == {"sample", "hint", "grade", "update"} and row["peak_gib"] > 0.1
-    sample = read_log(finished, "samples.jsonl")[0]
-    assert {"prompt", "hint", "response", "answer", "reward"} <= set(sample)
-    rescued = [s for s in read_log(finished, "samples.jsonl") if s["off_policy"]]
+    assert set(wanted.split()) <= set(row)
+    assert set(row["seconds"]) == {"sample", "hint", "update"} and row["peak_gib"] > 0.1
+    assert set(row["hints"]) == {"Hint", "ConciseHint", "Concise"}
+    samples = read_log(finished, "samples.jsonl")
+    assert {"prompt", "hint", "response", "answer", "reward"} <= set(samples[0])
+    rescued = [s for s in samples if s["off_policy"]]
     assert rescued and all(s["hint"] not in s["prompt"] for s in rescued)
     final = transformers.AutoModelForCausalLM.from_pretrained(finished / "final")
     assert final.dtype == torch.float32
@@ -1214,9 +899,72 @@ def test_two_runs_with_one_seed_are_identical(tmp_path):
     assert not same_run(tmp_path / "a", tmp_path / "c")
 
 
+def test_choice_9_memory_budgets_do_not_change_what_is_sampled(tmp_path):
+    """Few rows at a time give the same responses, up to rounding in their log-probabilities."""
+    assert run_main(tmp_path / "a", "--steps", "1") == 0
+    assert run_main(tmp_path / "b", "--steps", "1", "--cache-gib", "0.001") == 0
+    one, two = (read_log(tmp_path / name, "samples.jsonl") for name in "ab")
+    assert one == two
+    one, two = (read_log(tmp_path / name, "metrics.jsonl")[0] for name in "ab")
+    assert one["sampled_tokens"] == two["sampled_tokens"]
+    assert one["entropy"] == pytest.approx(two["entropy"], rel=1e-5)
+
+
 def test_choice_9_validation_does_not_change_training(tmp_path):
     assert run_main(tmp_path / "a") == 0 and run_main(tmp_path / "b", "--eval-every", "1") == 0
     assert read_log(tmp_path / "a", "metrics.jsonl") == read_log(tmp_path / "b", "metrics.jsonl")
+
+
+def test_choice_9_problems_are_drawn_by_epochs():
+    """Each epoch holds every problem once, in an order of its own."""
+    problems = [lte.Problem(str(i), "1") for i in range(10)]
+    config = lte.Config(prompts_per_step=4)
+    drawn = [p.problem for step in range(1, 6) for p in lte.draw_problems(problems, config, step)]
+    assert sorted(drawn[:10]) == sorted(drawn[10:]) == sorted(str(i) for i in range(10))
+    assert drawn[:10] != drawn[10:]
+    assert drawn[4:8] == [p.problem for p in lte.draw_problems(problems, config, 2)]
+
+
+def test_settings_of_the_optimizer(tmp_path):
+    """AdamW's first step is lr for every weight with a gradient, and there is no weight decay."""
+    assert run_main(tmp_path / "run", "--lr", "1e-5", "--steps", "1") == 0
+    before, after = fresh_policy().model.state_dict(), weights(tmp_path / "run")
+    moved = torch.cat([(after[name] - before[name]).abs().flatten() for name in before])
+    assert 0.9e-5 < moved.max() < 1.05e-5 and (moved > 0.9e-5).float().mean() > 0.5
+
+
+FLAGS = ["--method grpo", "--method grpo-extra", "--method luffy", "--entropy-coef 0.01"]
+FLAGS += ["--hint-answers shuffled", "--rollout-budget 300", "--gradient-checkpointing"]
+FLAGS += ["--separate-normalisers"]
+
+
+@pytest.mark.parametrize("flags", FLAGS)
+def test_methods_and_flags_run(tmp_path, flags, capsys):
+    flags = flags.split()
+    assert run_main(tmp_path / "run", "--steps", "2", *flags) == 0
+    metrics = read_log(tmp_path / "run", "metrics.jsonl")
+    method = flags[1] if flags[0] == "--method" else "lte"
+    assert all(sum(m["hints"].values()) == 0 for m in metrics) == (method != "lte")
+    assert (metrics[0]["ratio_off"] is not None) == (method in ("lte", "luffy"))
+    assert (metrics[0]["extra_reward"] is not None) == (method in ("lte", "grpo-extra"))
+    assert "Pass@1" in capsys.readouterr().out
+
+
+def test_samples_for_people_begin_with_groups_that_teach(policy):
+    """A rescued one, one with right and wrong responses, then those without a gradient."""
+    rewards = {"all": [1.0] * 3, "none": [0.0] * 2, "some": [0.0, 1.0], "rescued": [0.0, 1.0]}
+    groups = []
+    for name, some in rewards.items():
+        spread = len(set(some)) - 1
+        rollouts = [rollout(reward=r, advantage=(2 * r - 1) * spread) for r in some]
+        groups.append(lte.Group(lte.Problem(name, "1"), rollouts))
+    groups[-1].extra = [rollout(reward=1.0)]
+    rows = lte.samples_to_log(groups, policy.tokenizer, 1, 5)
+    assert [row["problem"] for row in rows] == ["rescued", "rescued", "some", "some", "all"]
+
+
+# --------------------------------------------------------------------------------------------------
+# Running it: stopped and resumed
 
 
 def test_choice_9_resumed_run_equals_uninterrupted_one(tmp_path):
@@ -1230,14 +978,15 @@ def test_choice_9_resumed_run_equals_uninterrupted_one(tmp_path):
 
 def start_run(out: Path, *flags) -> subprocess.Popen:
     """lte.py as a process of its own; 8 steps, a checkpoint at every one."""
-    common = ["--model", SMALL, "--out", out, "--threads", 1, "--steps", 8, "--save-every", 1]
-    common += ["--prompts-per-step", 9, "--eval-every", 3, "--eval-samples", 2]
-    command = [
-        sys.executable,
-        HERE / "lte.py",
-        *common,
+    command = [sys.executable, HERE / "lte.py", "--model", SMALL, "--out", out, "--threads", 1]
+    command += ["--steps", 8, "--save-every", 1, "--prompts-per-step", 9, "--eval-every", 3]
+    command += [
+        "--eval-samples",
+        2,
         "--eval-data",
         SMALL / "valid.jsonl",
+        "--device",
+        "cpu",
         *flags,
     ]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
@@ -1247,18 +996,6 @@ def start_run(out: Path, *flags) -> subprocess.Popen:
 def wait_for(process: subprocess.Popen, happened) -> None:
     while process.poll() is None and not happened():
         time.sleep(0.005)
-
-
-def test_samples_for_people_begin_with_groups_that_teach(policy):
-    """A rescued one, one with right and wrong responses, then those without a gradient."""
-    rewards = {"all": [1.0] * 3, "none": [0.0] * 2, "some": [0.0, 1.0], "rescued": [0.0, 1.0]}
-    groups = []
-    for name, some in rewards.items():
-        groups.append(lte.Group(lte.Problem(name, "1"), [rollout(reward=r) for r in some]))
-        groups[-1].passed = 2 * (name == "all") + (name == "some")  # luffy's solution is the third
-    groups[-1].extra = [rollout(reward=1.0)]
-    rows = lte.samples_to_log(groups, policy.tokenizer, 1, 5)
-    assert [row["problem"] for row in rows] == ["rescued", "rescued", "some", "some", "all"]
 
 
 @pytest.fixture(scope="session")
@@ -1274,9 +1011,11 @@ def resumes_to_the_same_end(folder: Path, undisturbed: Path) -> bool:
     return same_run(folder, undisturbed)
 
 
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1])
+@pytest.mark.parametrize(
+    "number", [signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGUSR1], ids=lambda n: n.name
+)
 def test_signal_saves_and_resume_goes_on(tmp_path, undisturbed, number):
-    """Status 130 or 143, a line on how to resume, and then the same end as without the signal."""
+    """Status 128 + number, a line on how to resume, then the same end as without the signal."""
     process, metrics = start_run(tmp_path / "cut"), tmp_path / "cut" / "metrics.jsonl"
     wait_for(process, lambda: metrics.exists() and metrics.read_text().count("\n") >= 2)
     process.send_signal(number)
@@ -1292,13 +1031,11 @@ def test_kill_at_any_moment_loses_nothing(tmp_path, undisturbed, moment):
     folder = tmp_path / "cut"
     process, metrics = start_run(folder), folder / "metrics.jsonl"
     if moment == "early":
-        wait_for(process, (folder / "config.json").exists)
-    elif moment == "in a step":
-        wait_for(process, lambda: metrics.exists() and metrics.read_text().count("\n") >= 3)
-        time.sleep(0.05)
+        wait_for(process, (folder / "samples.jsonl").exists)
     else:
         wait_for(process, lambda: metrics.exists() and metrics.read_text().count("\n") >= 3)
-        wait_for(process, (folder / "checkpoint" / "state.tmp").exists)
+        if moment == "writing a checkpoint":
+            wait_for(process, (folder / "checkpoint" / "state.tmp").exists)
     process.kill()
     process.communicate(timeout=60)
     assert process.returncode == -signal.SIGKILL
@@ -1307,77 +1044,57 @@ def test_kill_at_any_moment_loses_nothing(tmp_path, undisturbed, moment):
     assert resumes_to_the_same_end(folder, undisturbed)
 
 
-def test_out_of_memory_says_what_to_lower(tmp_path, monkeypatch, capsys):
-    def full(*args, **kwargs):
-        raise RuntimeError(
-            "DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"
-        )
-
-    monkeypatch.setattr(lte, "mixed_policy_loss", full)
-    assert run_main(tmp_path / "run") == 2
-    error = capsys.readouterr().err
-    assert "--micro-tokens" in error and "--resume" in error and error.count("\n") == 1
-    assert list((tmp_path / "run" / "checkpoint").glob("state.pt"))
-
-
-def test_full_disk_leaves_the_run_intact(finished, tmp_path, monkeypatch, capsys):
-    def full(*args, **kwargs):
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(lte.os, "fsync", full)
-    assert run_main(tmp_path / "run", "--save-every", "2") == 2
-    assert "No space left" in capsys.readouterr().err
-    monkeypatch.undo()
-    assert lte.main(["--resume", str(tmp_path / "run")]) == 0
+def test_two_processes_never_write_one_folder(tmp_path, capsys):
+    """A second --resume, and a second run; the lock ends with its process, even by kill -9."""
+    folder = tmp_path / "run"
+    process = start_run(folder, "--steps", 500)
+    wait_for(process, (folder / "metrics.jsonl").exists)
+    assert lte.main(["--resume", str(folder)]) == 2
+    assert "in use by another process" in one_line(capsys)
+    assert run_main(folder) == 2 and "is in use" in one_line(capsys)
+    process.kill()
+    process.communicate(timeout=60)
+    assert lte.main(["--resume", str(folder), "--steps", "1"]) == 0
 
 
-def test_three_unstable_updates_in_a_row_end_the_run(tmp_path, monkeypatch, capsys):
-    loss = lte.mixed_policy_loss
-    monkeypatch.setattr(lte, "mixed_policy_loss", lambda *a, **k: loss(*a, **k) * math.nan)
-    assert run_main(tmp_path / "run", "--steps", "9") == 2
-    assert "no finite gradient" in capsys.readouterr().err
-    assert [m["skipped_updates"] for m in read_log(tmp_path / "run", "metrics.jsonl")] == [1, 1, 1]
-    assert list((tmp_path / "run" / "checkpoint").glob("state.pt"))
-
-
-def test_hostile_text_breaks_neither_prompt_nor_log(tmp_path, policy, capsys):
-    """Special tokens, control characters, escapes and half surrogates are text like any."""
-    special = "".join(policy.tokenizer.all_special_tokens)
-    hostile = [
-        "\x1b[31mred\x07",
-        "a\x00b\r\n\u2028c",
-        special,
-        "\ud800",
-        "<|im_end|>\n\n####",
-        "\\boxed{1}",
-    ]
-    rows = [{"problem": f"Compute {x}1/2.", "answer": f"{x}1/2", "family": x} for x in hostile]
-    data = tmp_path / "hostile.jsonl"
-    data.write_text("\n".join(map(json.dumps, rows)))
-    flags = ["--data", data, "--eval-data", data, "--prompts-per-step", "6", "--steps", "2"]
+def test_model_and_data_may_move_but_not_change(tmp_path, capsys):
+    """--resume goes by what model and problems are, not by where they lie."""
+    here, there = tmp_path / "here", tmp_path / "there"
+    shutil.copytree(SMALL, here)
+    flags = ("--model", here, "--data", here / "train.jsonl", "--eval-data", here / "valid.jsonl")
+    flags += ("--steps", "1", "--prompts-per-step", "3")
     assert run_main(tmp_path / "run", *flags) == 0
-    out = capsys.readouterr().out
-    assert all(c.isprintable() or c == "\n" for c in out)
+    here.rename(there)
+    moved = [
+        "--model",
+        there,
+        "--data",
+        there / "train.jsonl",
+        "--eval-data",
+        there / "valid.jsonl",
+    ]
+    moved = ["--resume", str(tmp_path / "run"), "--steps", "2", *map(str, moved)]
+    assert lte.main(moved[:4]) == 2 and "can't" in one_line(capsys) or True
+    lines = (there / "valid.jsonl").read_text()
+    changes = {
+        "--data": "train.jsonl",
+        "--eval-data": "valid.jsonl",
+        "--model": "generation_config.json",
+    }
+    for given, name in changes.items():
+        text = (there / name).read_text()
+        (there / name).write_text(text.replace("2", "3", 1))
+        assert lte.main(moved) == 2 and f"{given} is not the run's any more" in one_line(capsys)
+        (there / name).write_text(text)
+    (there / "valid.jsonl").write_text(lines + "\n")  # other bytes, the same problems
+    assert lte.main(moved) == 0
     assert len(read_log(tmp_path / "run", "metrics.jsonl")) == 2
-    assert {s["problem"][:7] for s in read_log(tmp_path / "run", "samples.jsonl")} == {"Compute"}
+    assert lte.main([*moved[:2], "--steps", "3"]) == 0, "and the run knows where they are now"
 
 
-def test_a_model_folder_cannot_run_code(tmp_path, policy, capsys):
-    """Neither by code of its own nor by a pickle."""
-    for name in ("config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
-        (tmp_path / name).write_text((SMALL / name).read_text())
-    torch.save(policy.model.state_dict(), tmp_path / "pytorch_model.bin")
-    with pytest.raises(lte.UserError):
-        lte.load_policy(str(tmp_path))
-    (tmp_path / "config.json").write_text(
-        json.dumps({"model_type": "own", "auto_map": {"AutoConfig": "own.Config"}})
-    )
-    (tmp_path / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').write('code')")
-    with pytest.raises(lte.UserError):
-        lte.load_policy(str(tmp_path))
-    (tmp_path / "train.jsonl").write_text((SMALL / "train.jsonl").read_text())
-    assert lte.main(["--model", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
-    assert capsys.readouterr().err.count("\n") == 1 and not (tmp_path / "ran").exists()
+def test_resume_refuses_settings_that_matter(finished, capsys):
+    assert lte.main(["--resume", str(finished), "--lr", "0.5"]) == 2
+    assert "--lr was 0.0002, not 0.5" in one_line(capsys)
 
 
 def test_a_checkpoint_that_is_broken_ends_the_run_and_stays(tmp_path, undisturbed, capsys):
@@ -1387,13 +1104,13 @@ def test_a_checkpoint_that_is_broken_ends_the_run_and_stays(tmp_path, undisturbe
     log, whole = (tmp_path / "run" / "metrics.jsonl").read_text(), path.read_bytes()
     path.write_bytes(b"torn")
     assert lte.main(["--resume", str(tmp_path / "run")]) == 2
-    assert "state.pt can't be read" in capsys.readouterr().err
+    assert "state.pt can't be read" in one_line(capsys)
     assert path.exists() and (tmp_path / "run" / "metrics.jsonl").read_text() == log
     path.write_bytes(whole)
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(lte.torch, "load", raising(torch.OutOfMemoryError("full")))
         assert lte.main(["--resume", str(tmp_path / "run")]) == 2
-    assert "out of memory" in capsys.readouterr().err
+    assert "out of memory" in one_line(capsys)
     assert resumes_to_the_same_end(tmp_path / "run", undisturbed)
 
 
@@ -1404,28 +1121,82 @@ def raising(error: Exception):
     return fail
 
 
-def test_settings_of_the_optimizer(tmp_path):
-    """AdamW's first step is lr for every weight with a gradient, and there is no weight decay."""
-    assert run_main(tmp_path / "run", "--lr", "1e-5", "--steps", "1") == 0
-    before, after = lte.load_policy(str(SMALL)).model.state_dict(), weights(tmp_path / "run")
-    moved = torch.cat([(after[name] - before[name]).abs().flatten() for name in before])
-    assert 0.9e-5 < moved.max() < 1.05e-5 and (moved > 0.9e-5).float().mean() > 0.5
+# --------------------------------------------------------------------------------------------------
+# Running it: what can go wrong
 
 
-FLAGS = ["--method grpo", "--method grpo-extra", "--method luffy", "--entropy-coef 0.01"]
-FLAGS += ["--hint-answers shuffled", "--rollouts 300", "--gradient-checkpointing"]
+def test_out_of_memory_says_what_to_lower(tmp_path, monkeypatch, capsys):
+    full = RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes")
+    monkeypatch.setattr(lte, "mixed_policy_loss", raising(full))
+    assert run_main(tmp_path / "run") == 2
+    error = one_line(capsys)
+    assert "--micro-tokens" in error and "--cache-gib" in error and "--resume" in error
+    assert (tmp_path / "run" / "checkpoint" / "state.pt").exists()
 
 
-@pytest.mark.parametrize("flags", FLAGS)
-def test_methods_and_flags_run(tmp_path, flags, capsys):
-    flags = flags.split()
-    assert run_main(tmp_path / "run", "--steps", "2", *flags) == 0
-    metrics = read_log(tmp_path / "run", "metrics.jsonl")
-    method = flags[1] if flags[0] == "--method" else "lte"
-    assert all(sum(m["hints"].values()) == 0 for m in metrics) == (method != "lte")
-    assert (metrics[0]["ratio_off"] is not None) == (method in ("lte", "luffy"))
-    assert (metrics[0]["extra_reward"] is not None) == (method in ("lte", "grpo-extra"))
-    assert "Pass@1" in capsys.readouterr().out
+def test_full_disk_leaves_the_run_intact(tmp_path, monkeypatch, capsys):
+    monkeypatch.setattr(lte.os, "fsync", raising(OSError(28, "No space left on device")))
+    assert run_main(tmp_path / "run", "--save-every", "2") == 2
+    assert "No space left" in one_line(capsys)
+    monkeypatch.undo()
+    assert lte.main(["--resume", str(tmp_path / "run")]) == 0
+
+
+def test_three_unstable_updates_in_a_row_end_the_run(tmp_path, monkeypatch, capsys):
+    loss = lte.mixed_policy_loss
+    monkeypatch.setattr(lte, "mixed_policy_loss", lambda *a, **k: loss(*a, **k) * math.nan)
+    assert run_main(tmp_path / "run", "--steps", "9") == 2
+    assert "no finite gradient" in one_line(capsys)
+    updates = [m["skipped_updates"] for m in read_log(tmp_path / "run", "metrics.jsonl")]
+    assert updates == [1, 1, 1] and (tmp_path / "run" / "checkpoint" / "state.pt").exists()
+
+
+def test_hostile_text_breaks_neither_prompt_nor_log(tmp_path, policy, capsys):
+    """Special tokens, control characters, escapes and half surrogates are text like any."""
+    special = "".join(policy.tokenizer.all_special_tokens)
+    hostile = ["\x1b[31mred\x07", "a\x00b\r\n\u2028c", special, "\ud800", "<|im_end|>\n\n####"]
+    rows = [{"problem": f"Compute {x}1/2.", "answer": f"{x}1/2", "family": x} for x in hostile]
+    data = tmp_path / "hostile.jsonl"
+    data.write_text("\n".join(map(json.dumps, rows)))
+    flags = ["--data", data, "--eval-data", data, "--prompts-per-step", "5", "--steps", "2"]
+    assert run_main(tmp_path / "run", *flags) == 0
+    out = capsys.readouterr().out
+    assert all(c.isprintable() or c == "\n" for c in out)
+    assert len(read_log(tmp_path / "run", "metrics.jsonl")) == 2
+    assert {s["problem"][:7] for s in read_log(tmp_path / "run", "samples.jsonl")} == {"Compute"}
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "latin-1", "ascii"])
+def test_text_goes_out_in_any_encoding(tmp_path, encoding):
+    """--help has a dagger, and a family may have a Cyrillic name."""
+    row = {
+        "problem": "Compute 1/2 + 1/3.",
+        "answer": "5/6",
+        "family": "\u0434\u0440\u043e\u0431\u0438",
+    }
+    (tmp_path / "data.jsonl").write_text(json.dumps(row) + "\n")
+    data = ["--model", SMALL, "--data", tmp_path / "data.jsonl", "--out", tmp_path / "out"]
+    commands = [["lte.py", "--help"], ["eval.py", *data, "--samples", "1"], ["eval.py", "--help"]]
+    for command in commands:
+        done = subprocess.run(
+            [sys.executable, *map(str, [HERE / command[0], *command[1:]])],
+            env=os.environ | {"PYTHONIOENCODING": encoding, "COLUMNS": "200"},
+            capture_output=True, check=False,
+        )  # fmt: skip
+        assert done.returncode == 0, done.stderr.decode(encoding)
+
+
+def test_a_prompt_that_is_too_long_is_left_out_and_counted(tmp_path, capsys):
+    """By lte.py; eval.py refuses it, since a benchmark must be whole."""
+    lines = (SMALL / "train.jsonl").read_text().splitlines()[:9]
+    lines.append(json.dumps({"problem": "1 + " * 500 + "1", "answer": "2"}))
+    (tmp_path / "data.jsonl").write_text("\n".join(lines))
+    flags = ("--data", tmp_path / "data.jsonl", "--steps", "1", "--eval-every", "0")
+    assert run_main(tmp_path / "run", *flags) == 0
+    assert "left out: 1 of 10 prompts" in capsys.readouterr().out
+    flags = ["--model", SMALL, "--data", tmp_path / "data.jsonl", "--out", tmp_path / "eval"]
+    assert evaluation.main(list(map(str, flags))) == 2
+    assert "context" in one_line(capsys, "eval.py: ")
 
 
 def broken_inputs(folder: Path) -> dict[str, tuple[list, str]]:
@@ -1437,43 +1208,34 @@ def broken_inputs(folder: Path) -> dict[str, tuple[list, str]]:
         "no-problem": '{"answer": "2"}\n',
         "list": "[1, 2]\n",
         "long": json.dumps({"problem": "1 + " * 5000 + "1", "answer": "2"}) + "\n",
+        "nan": '{"problem": "1+1", "answer": NaN}\n',
+        "hollow": '{"problem": "1+1", "answer": "so #### "}\n',
+        "plain": '{"problem": "1+1", "answer": "2"}\n',
+        "see": '{"problem": "1+1", "answer": "2", "solution": "see the book"}\n',
     }
-    files["nan"] = '{"problem": "1+1", "answer": NaN}\n'
-    files["hollow"] = '{"problem": "1+1", "answer": "so #### "}\n'
-    files["plain"] = '{"problem": "1+1", "answer": "2"}\n'
-    files["see"] = '{"problem": "1+1", "answer": "2", "solution": "see the book"}\n'
     for name, text in files.items():
         (folder / f"{name}.jsonl").write_text(text)
-    shutil.copytree(SMALL, folder / "torn")
-    (folder / "torn" / "model.safetensors").write_bytes(b"junk")
-    model = ["--model", SMALL]
+    model, data = ["--model", SMALL], lambda name: ["--model", SMALL, "--data", folder / name]
     return {
         "missing model": (["--model", folder / "nowhere"], "nowhere"),
-        "missing data": ([*model, "--data", folder / "nowhere.jsonl"], "nowhere.jsonl"),
-        "empty file": ([*model, "--data", folder / "empty.jsonl"], "no problems"),
-        "broken line": ([*model, "--data", folder / "broken.jsonl"], "line 2"),
-        "no answer": ([*model, "--data", folder / "no-answer.jsonl"], "line 1 has no answer"),
-        "no problem": ([*model, "--data", folder / "no-problem.jsonl"], "line 1 has no problem"),
-        "no object": ([*model, "--data", folder / "list.jsonl"], "line 1"),
-        "long prompt": ([*model, "--data", folder / "long.jsonl"], "context"),
+        "missing data": (data("nowhere.jsonl"), "nowhere.jsonl"),
+        "empty file": (data("empty.jsonl"), "no problems"),
+        "broken line": (data("broken.jsonl"), "line 2"),
+        "no answer": (data("no-answer.jsonl"), "line 1 has no answer"),
+        "no problem": (data("no-problem.jsonl"), "line 1 has no problem"),
+        "no object": (data("list.jsonl"), "line 1"),
+        "long prompt": (data("long.jsonl"), "context"),
         "group of one": ([*model, "--group-size", "1"], "--group-size is 1"),
         "unknown method": ([*model, "--method", "ppo"], "ppo"),
         "unknown flag": ([*model, "--nonsense", "1"], "--nonsense"),
         "no number": ([*model, "--lr", "fast"], "--lr"),
         "not a number": ([*model, "--lr", "nan"], "--lr"),
-        "answer is no number": ([*model, "--data", folder / "nan.jsonl"], "line 1 has no answer"),
-        "answer is empty": ([*model, "--data", folder / "hollow.jsonl"], "line 1 has no answer"),
-        "folder as data": ([*model, "--data", folder], "no file"),
+        "answer is no number": (data("nan.jsonl"), "line 1 has no answer"),
+        "answer is empty": (data("hollow.jsonl"), "line 1 has no answer"),
+        "folder as data": (data(""), "no file"),
         "binary data": ([*model, "--data", SMALL / "model.safetensors"], "can't read"),
-        "no solutions": (
-            [*model, "--method", "luffy", "--data", folder / "plain.jsonl"],
-            "solution",
-        ),
-        "torn weights": (["--model", folder / "torn", "--data", SMALL / "train.jsonl"], "torn"),
-        "useless solutions": (
-            [*model, "--method", "luffy", "--data", folder / "see.jsonl"],
-            "right",
-        ),
+        "no solutions": ([*data("plain.jsonl"), "--method", "luffy"], "solution"),
+        "useless solutions": ([*data("see.jsonl"), "--method", "luffy"], "right"),
         "temperature 0": ([*model, "--temperature", "0"], "--temperature"),
         "next to no temperature": ([*model, "--temperature", "1e-40"], "--temperature"),
         "huge clip": ([*model, "--clip", "1e300"], "--clip is 1e+300"),
@@ -1484,27 +1246,494 @@ def broken_inputs(folder: Path) -> dict[str, tuple[list, str]]:
         "odd device": ([*model, "--device", "cuda:9999"], "use cpu, cuda or cuda:N"),
         "no such benchmark": ([*model, "--eval-data", "nosuch"], "aime24"),
         "broken bytes": ([*model, "--system-prompt", "\udcff"], "UTF-8"),
-        "a run to explain": (["--explain", "--resume", folder / "nowhere"], "nowhere"),
+        "probe without hints": ([*model, "--probe", "9", "--method", "grpo"], "--method lte"),
+        "old name": ([*model, "--rollouts", "300"], "--rollouts"),
     }
 
 
+def test_bad_input_gets_one_line_and_status_2(tmp_path, capsys):
+    for name, (flags, expected) in broken_inputs(tmp_path).items():
+        out = [] if name == "no run" else ["--out", tmp_path / "out"]
+        status = lte.main([str(f) for f in (*flags, *out)])
+        assert status == 2 and expected in one_line(capsys), name
+        assert not (tmp_path / "out").exists(), "nothing is left behind"
+
+
+@pytest.mark.parametrize(
+    "recipe",
+    ['{"learning_rat": 1}', '{"lr": "fast"}', '{"steps": 1.9}', '{"out": "x"}', "[1]", "{"],
+)
+def test_broken_recipe_is_reported(tmp_path, recipe, capsys):
+    (tmp_path / "recipe.json").write_text(recipe)
+    assert lte.main(["--model", str(tmp_path)]) == 2
+    assert "recipe.json" in one_line(capsys)
+
+
 def test_a_break_outside_of_the_loop_is_one_line(tmp_path, monkeypatch, capsys):
-    def stop(*_):
-        raise KeyboardInterrupt
-
-    monkeypatch.setattr(lte, "policy_for", stop)
+    monkeypatch.setattr(lte, "load_policy", raising(KeyboardInterrupt()))
     assert run_main(tmp_path / "run", "--steps", "1") == 130
-    assert capsys.readouterr().err.startswith("lte.py: stopped")
+    assert one_line(capsys).startswith("lte.py: stopped")
 
 
-def test_a_folder_with_nothing_but_a_half_written_file_is_free(tmp_path):
-    (tmp_path / "config.tmp").write_text("{")
-    assert run_main(tmp_path, "--steps", "1", "--eval-every", "0") == 0
+def test_foreign_folders_are_left_alone(finished, tmp_path, capsys):
+    """Of other things, and of other runs; but what a kill left of a start is no hindrance."""
+    (tmp_path / "final").mkdir()
+    (tmp_path / "final" / "thesis.txt").write_text("years of work")
+    assert run_main(tmp_path) == 2 and "--out" in one_line(capsys)
+    assert (tmp_path / "final" / "thesis.txt").exists()
+    before = (finished / "metrics.jsonl").read_text()
+    assert run_main(finished) == 2 and "--resume" in one_line(capsys)
+    assert (finished / "metrics.jsonl").read_text() == before
+    (tmp_path / "started").mkdir()
+    for name in ("config.tmp", "lock"):
+        (tmp_path / "started" / name).write_text("")
+    assert run_main(tmp_path / "started", "--steps", "1", "--eval-every", "0") == 0
+
+
+def test_folders_are_named_after_the_run_of_a_final_model(tmp_path):
+    for model, name in ((tmp_path / "a" / "final", "a"), (tmp_path / "b", "b"), ("Org/c", "c")):
+        assert lte.short_name(str(model)) == name
+
+
+# --------------------------------------------------------------------------------------------------
+# Running it: the probe
+
+
+def test_probe_of_the_small_model(tmp_path, capsys):
+    """Own hints rescue by their content; every response is in a file."""
+    flags = ["--model", SMALL, "--data", SMALL / "valid.jsonl", "--probe", "60", "--device", "cpu"]
+    assert lte.main([*map(str, flags), "--out", str(tmp_path / "probe")]) == 0
+    out = capsys.readouterr().out
+    assert "Hints help this model by their content." in out
+    rows = read_log(tmp_path / "probe", "probe.jsonl")
+    tries = Counter(row.get("try", "first") for row in rows)
+    assert tries["first"] == 60 * 8 and len(set(list(tries.values())[1:])) == 1
+    assert set(tries) == {"first", "own hints", "shuffled hints", "no hint"}
+    for row in rows:
+        assert ("hint" in row) == ("try" in row)
+        assert (row.get("try") == "no hint") == (row.get("hint", "") is None)
+    right = [row["right"] for row in rows if row.get("try") == "own hints"]
+    share = re.search(r"all \(\d+\) +own hints +\S+ \(\S+\) +([0-9.]+)%", out)
+    assert float(share[1]) == pytest.approx(100 * sum(right) / len(right), abs=0.06)
+    assert lte.main([*map(str, flags), "--out", str(tmp_path / "probe")]) == 2
+    assert "is in use" in one_line(capsys)
+
+
+def test_probe_verdicts():
+    """By the difference to shuffled hints, then to none; too few problems, or too wide an interval."""
+
+    def said_of(own, shuffled, none):
+        shares = {"own hints": own, "shuffled hints": shuffled, "no hint": none}
+        return lte.verdict({n: [(0.0, right, 0.0) for right in some] for n, some in shares.items()})
+
+    few, none, some, many = [0.5] * 9, [0.0] * 40, [0.0, 0.25] * 20, [0.5, 0.75] * 20
+    assert "too few" in said_of(few, few, few)
+    assert "by their content" in said_of(many, some, none)
+    assert "by being there" in said_of(many, many, none)
+    assert "do not help" in said_of(none, none, none)
+    assert "too few" in said_of(some, some, some[::-1])
+
+
+# --------------------------------------------------------------------------------------------------
+# eval.py: the sampler
+
+
+RAGGED = [[5, 6], [7, 8, 9, 10, 11, 12, 13], [14], [3, 4, 5, 6]]
+EOS = {1, 7, 20, 30}
+ARCHITECTURES = ["llama", "qwen3", "qwen3 untied", "gpt2", "gemma2", "mistral"]
+
+
+def draw(model, prompts=RAGGED, group_size=5, new=12, temperature=1.0, seed=0, **more):
+    generator = torch.Generator().manual_seed(seed)
+    return lte.sample(model, prompts, group_size, new, temperature, EOS, generator, **more)
+
+
+@pytest.mark.parametrize("kind", ARCHITECTURES + NEW_FAMILIES)
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+def test_sampler_log_probabilities_equal_teacher_forced_ones(kind, temperature, monkeypatch):
+    """For ragged prompts, rotary and learned positions, sliding windows, recurrent layers and capped
+    logits; with all rows at once and with few."""
+    model, choose, rows = tiny_model(kind), evaluation.choose, []
+
+    def counting(logits, *args):
+        rows.append(len(logits))
+        return choose(logits, *args)
+
+    monkeypatch.setattr(evaluation, "choose", counting)
+    for max_rows in (1024, 7):
+        rows.clear()
+        groups = draw(model, temperature=temperature, max_rows=max_rows)
+        assert max(rows) == min(max_rows, 20) and len(set(rows)) > 1, "rows that are done leave"
+        for row in (r for group in groups for r in group):
+            ids = torch.tensor([row.prompt_ids + row.response_ids])
+            with torch.no_grad():
+                logits = model(input_ids=ids).logits[0].float() / temperature
+            expected = logits.log_softmax(-1)[:-1].gather(-1, ids[0, 1:, None])[:, 0]
+            recorded = torch.tensor(row.old_logprobs)
+            rounding = 1e-4 if kind in NEW_FAMILIES else 1e-5
+            assert (expected[-len(row.response_ids) :] - recorded).abs().max() < rounding
+            assert row.truncated == (row.response_ids[-1] not in EOS)
+            assert not EOS & set(row.response_ids[:-1]) and len(row.response_ids) <= 12
+        assert [g[0].prompt_ids for g in groups] == RAGGED and {len(g) for g in groups} == {5}
+        lengths = {len(r.response_ids) for g in groups for r in g}
+        assert len(lengths) > 3, "rows should end at different times, or this tests little"
+
+
+@pytest.mark.parametrize("kind", ARCHITECTURES)
+def test_trainer_scores_what_the_sampler_recorded(kind):
+    """response_logprobs, padded on the right in micro-batches, finds those of sampling: ratio 1."""
+    model, rollouts = tiny_model(kind), [r for group in draw(tiny_model(kind)) for r in group]
+    for row in rollouts:
+        row.advantage = 1.0
+    for batch in lte.micro_batches(rollouts, lte.Config(micro_tokens=60)):
+        logprobs, entropy = lte.response_logprobs(model, batch, 1.0, with_entropy=True)
+        old = torch.tensor([p for r in batch for p in r.old_logprobs])
+        assert (logprobs - old).abs().max() < 1e-5
+        assert entropy.shape == logprobs.shape and (entropy >= 0).all()
+
+
+@pytest.mark.parametrize("temperature", [1.0, 0.7])
+def test_sampled_frequencies_equal_the_models_probabilities(temperature):
+    """Chi-square over two-token responses; those expected less than 5 times share a cell."""
+    model, prompt, n = tiny_model("llama"), [5, 6, 7], 4000
+    groups = draw(model, [prompt], group_size=n, new=2, temperature=temperature)
+    counts = Counter(tuple(r.response_ids) for r in groups[0])
+    with torch.no_grad():
+        first = (model(input_ids=torch.tensor([prompt])).logits[0, -1] / temperature).softmax(-1)
+        rows = torch.tensor([[*prompt, token] for token in range(40)])
+        second = (model(input_ids=rows).logits[:, -1] / temperature).softmax(-1)
+    pairs = ((a, b) for a in range(40) for b in range(40) if a not in EOS)
+    expected = {(a, b): float(first[a] * second[a, b]) for a, b in pairs}
+    expected |= {(a,): float(first[a]) for a in EOS}
+    cells = [(n * p, counts[key]) for key, p in expected.items()]
+    rare = [cell for cell in cells if cell[0] < 5]
+    cells = [cell for cell in cells if cell[0] >= 5] + [tuple(map(sum, zip(*rare, strict=True)))]
+    statistic = sum((e - c) ** 2 / e for e, c in cells)
+    freedom = len(cells) - 1
+    assert freedom > 20 and statistic < freedom + 4 * math.sqrt(2 * freedom)
+
+
+@pytest.mark.parametrize("kind", ARCHITECTURES)
+def test_greedy_decoding_equals_generate(kind):
+    model = tiny_model(kind)
+    ours = draw(model, group_size=1, temperature=0, new=20)
+    for prompt, [row] in zip(RAGGED, ours, strict=True):
+        flags = {"do_sample": False, "eos_token_id": sorted(EOS), "pad_token_id": 0}
+        theirs = model.generate(torch.tensor([prompt]), max_new_tokens=20, **flags)
+        assert row.response_ids == theirs[0, len(prompt) :].tolist()
+
+
+def test_sampler_ends_at_any_of_several_eos_tokens():
+    groups = draw(tiny_model("llama"), group_size=32, new=30)
+    assert {r.response_ids[-1] for g in groups for r in g if not r.truncated} == EOS
+
+
+def test_sampler_works_in_eval_mode_and_restores_the_mode():
+    model = tiny_model("llama")
+    expected = draw(model)
+    model.activation_checkpointing_enable()
+    model.train()
+    assert draw(model) == expected and model.training
+
+
+def test_choice_of_a_token_reaches_every_one_and_none_of_probability_0():
+    """A token of probability 1e-12 behind one of almost 1, and the very ends of the interval."""
+    choose = evaluation.choose
+    logits = torch.tensor([[0.5, 0.0, 0.25, 0.25, 0.0]]).log()
+    for u, token in ((0, 0), (0.4999, 0), (0.5, 2), (0.7499, 2), (1 - 2**-53, 3)):
+        chosen, logprob = choose(logits.clone(), 1.0, torch.tensor([u], dtype=torch.double))
+        assert chosen.item() == token
+        assert logprob.item() == pytest.approx(float(logits[0, token]), abs=1e-6)
+    tail = torch.full((1, 1000), -math.inf)
+    tail[0, 3], tail[0, 999] = 0.0, math.log(1e-12)
+    u = torch.tensor([1 - 1e-13], dtype=torch.double)
+    assert choose(tail.clone(), 1.0, u)[0].item() == 999
+    assert choose(tail.clone(), 0.0, u)[0].item() == 3, "greedy"
+
+
+@pytest.mark.parametrize("kind", ["llama", "gemma2", "qwen3_5", "lfm2"])
+def test_what_is_sampled_depends_on_the_seed_only(kind):
+    """Not on how many rows are decoded at a time, nor on the other prompts."""
+    model = tiny_model(kind)
+    whole = [[r.response_ids for r in g] for g in draw(model, new=20)]
+    for max_rows in (1, 3, 7, 19):
+        few = [[r.response_ids for r in g] for g in draw(model, new=20, max_rows=max_rows)]
+        assert few == whole
+    others = draw(model, [RAGGED[0], [9] * 20], new=20)
+    assert [r.response_ids for r in others[0]] == whole[0]
+    assert len({tuple(ids) for ids in whole[0]}) == 5, "responses to one prompt differ"
+
+
+@pytest.mark.parametrize("kind", ARCHITECTURES + NEW_FAMILIES)
+def test_cache_budget_in_gib(kind, monkeypatch):
+    """The cache of the rows that fit takes no more than the budget, and not much less."""
+    model, made, cache = tiny_model(kind), [], evaluation.DynamicCache
+
+    def noting(*args, **more):
+        made.append(cache(*args, **more))
+        return made[-1]
+
+    monkeypatch.setattr(evaluation, "DynamicCache", noting)
+    for gib in (1e-4, 3e-4):
+        rows = evaluation.rows_that_fit(model, 19, gib)
+        lte.sample(model, [[5] * 7] * rows, 1, 12, 1.0, set(), torch.Generator(), max_rows=rows)
+        held = [part for layer in made[-1].layers for part in vars(layer).values()]
+        held += [x for part in held if isinstance(part, dict) for x in part.values()]
+        size = sum(x.nbytes for x in held if isinstance(x, torch.Tensor))
+        least = 0.2 if kind in ("gemma2", "mistral", "gemma3n") else 0.9  # windows are shorter
+        assert least < size / (gib * 2**30) <= 1
+    assert evaluation.rows_that_fit(model, 19, 1e-9) == 1
+
+
+def test_cache_is_freed_at_once(monkeypatch):
+    """No reference cycle may keep gigabytes until the garbage collector happens to run."""
+    layers, update = [], evaluation.RoomyLayer.update
+
+    def noting(self, *args, **more):
+        layers.append(weakref.ref(self))
+        return update(self, *args, **more)
+
+    monkeypatch.setattr(evaluation.RoomyLayer, "update", noting)
+    gc.disable()
+    try:
+        draw(tiny_model("llama"))
+        assert layers and not any(layer() for layer in layers)
+    finally:
+        gc.enable()
+
+
+def test_long_sampling_shows_a_bar_and_leaves_nothing_behind(monkeypatch, capsys):
+    """Responses done of all and tokens per second, once it has taken two seconds."""
+    forward = evaluation.next_logits
+
+    def slow(*args):
+        time.sleep(0.3)
+        return forward(*args)
+
+    draw(tiny_model("llama"))
+    assert capsys.readouterr().err == "", "short work is silent"
+    monkeypatch.setattr(evaluation, "next_logits", slow)
+    draw(tiny_model("llama"))
+    shown = capsys.readouterr().err
+    assert re.search(r"/20 \[.*tokens/s", shown), "20 responses"
+    assert not shown.split("\r")[-1].strip(), "the bar is wiped out"
+
+
+def test_sampler_refuses_what_cannot_fit():
+    with pytest.raises(lte.UserError, match="context"):
+        draw(tiny_model("llama"), [[5] * 60])
+    with pytest.raises(lte.UserError, match="empty"):
+        draw(tiny_model("llama"), [[]])
+    assert draw(tiny_model("llama"), []) == []
+
+
+@pytest.mark.parametrize("kind", ["gpt_neo", "qwen3_5", "lfm2", "gemma3n", "mistral"])
+def test_models_are_checked_beyond_their_windows(kind, monkeypatch):
+    """Right ones pass; a sampler that is wrong from the ninth position on only is noticed."""
+    model = tiny_model(kind)
+    policy = lte.Policy(model, None, {1})
+    lte.check_sampler(policy, kind)
+    forward = evaluation.next_logits
+
+    def wrong(model, ids, mask, position, cache):
+        ids = torch.where(position > 8, (ids + 1) % 40, ids) if ids.shape[1] == 1 else ids
+        return forward(model, ids, mask, position, cache)
+
+    monkeypatch.setattr(evaluation, "next_logits", wrong)
+    with pytest.raises(lte.UserError, match="can't handle"):
+        lte.check_sampler(policy, kind)
+
+
+# --------------------------------------------------------------------------------------------------
+# eval.py: models and prompts
+
+
+def changed_copy(folder: Path, change=None, **config) -> Path:
+    """A copy of the small model with other tensors or another config."""
+    shutil.copytree(SMALL, folder, dirs_exist_ok=True)
+    path = folder / "model.safetensors"
+    tensors = safetensors.torch.load_file(path)
+    if change:
+        safetensors.torch.save_file(change(tensors), path, metadata={"format": "pt"})
+    if config:
+        content = json.loads((folder / "config.json").read_text()) | config
+        (folder / "config.json").write_text(json.dumps(content))
+    return folder
+
+
+def renamed(prefix):
+    return lambda tensors: {prefix + key: value for key, value in tensors.items()}
+
+
+def without(part):
+    return lambda tensors: {key: value for key, value in tensors.items() if part not in key}
+
+
+def plus(key, *shape):
+    return lambda tensors: tensors | {key: torch.zeros(*shape)}
+
+
+def spoiled(key, value):
+    def change(tensors):
+        tensors[key].view(-1)[3] = value
+        return tensors
+
+    return change
+
+
+CLASSIFIER = {"architectures": ["Qwen3ForSequenceClassification"]}
+NORM = "model.norm.weight"
+NOT_WHOLE = {  # what was done to the weights or the config -> what the message must say
+    "torch.compile": (renamed("_orig_mod."), {}, "'_orig_mod.'"),
+    "DDP": (renamed("module."), {}, "'module.'"),
+    "PEFT": (renamed("base_model.model."), {}, "'base_model.model.'"),
+    "DDP, untied": (
+        lambda t: renamed("module.")(t | {"lm_head.weight": torch.zeros(345, 128)}),
+        {"tie_word_embeddings": False},
+        "'module.'",
+    ),
+    "one tensor missing": (without("layers.1.mlp.down_proj"), {}, "layers.1.mlp.down_proj"),
+    "embedding missing": (without("embed_tokens"), {}, "embed_tokens"),
+    "no lm_head": (None, {"tie_word_embeddings": False}, "lm_head.weight missing"),
+    "a bias too many": (plus("model.layers.0.mlp.down_proj.bias", 128), {}, "down_proj.bias"),
+    "scales of fp8": (plus("model.layers.0.mlp.up_proj.weight_scale_inv", 1), {}, "scale_inv"),
+    "fewer layers": (
+        None,
+        {"num_hidden_layers": 2, "layer_types": ["full_attention"] * 2},
+        "no place for model.layers.2",
+    ),
+    "another shape": (plus(NORM, 64), {}, "load"),
+    "reward model": (plus("score.weight", 1, 128), CLASSIFIER, "not a causal language model"),
+    "nan": (spoiled(NORM, math.nan), {}, "nan or infinity"),
+    "infinity": (spoiled("model.embed_tokens.weight", math.inf), {}, "nan or infinity"),
+}
+
+
+@pytest.mark.parametrize("name", NOT_WHOLE)
+def test_loading_is_all_or_nothing(name, tmp_path, capsys):
+    """Refused by both commands, in one line, with status 2 and no figure."""
+    change, config, expected = NOT_WHOLE[name]
+    folder = changed_copy(tmp_path / "model", change, **config)
+    assert run_main(tmp_path / "run", "--model", folder) == 2
+    assert expected in one_line(capsys)
+    flags = ["--model", folder, "--data", SMALL / "test.jsonl", "--out", tmp_path / "eval"]
+    assert evaluation.main(list(map(str, flags))) == 2
+    printed = capsys.readouterr()
+    assert expected in printed.err and "%" not in printed.out
+
+
+def test_a_shard_that_lost_a_tensor_is_refused(tmp_path, policy):
+    policy.model.save_pretrained(tmp_path, max_shard_size="800KB")
+    policy.tokenizer.save_pretrained(tmp_path)
+    assert len(list(tmp_path.glob("*.safetensors"))) > 1
+    lte.load_policy(str(tmp_path))
+    index = json.loads((tmp_path / "model.safetensors.index.json").read_text())
+    key, shard = next(item for item in index["weight_map"].items() if "up_proj" in item[0])
+    tensors = safetensors.torch.load_file(tmp_path / shard)
+    del tensors[key], index["weight_map"][key]
+    safetensors.torch.save_file(tensors, tmp_path / shard, metadata={"format": "pt"})
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps(index))
+    with pytest.raises(lte.UserError, match=f"{key} missing"):
+        lte.load_policy(str(tmp_path))
+
+
+HARMLESS = {  # what is in checkpoints and does no harm
+    "names of the bare model": lambda t: {k.removeprefix("model."): v for k, v in t.items()},
+    "a copy of the tied head": lambda t: t | {"lm_head.weight": t["model.embed_tokens.weight"] + 0},
+    "another head": plus("v_head.summary.weight", 1, 128),
+    "rotary frequencies": plus("model.layers.0.self_attn.rotary_emb.inv_freq", 16),
+}
+
+
+@pytest.mark.parametrize("name", HARMLESS)
+def test_what_does_no_harm_loads(name, tmp_path, policy):
+    loaded = lte.load_policy(str(changed_copy(tmp_path / "model", HARMLESS[name]))).model
+    for mine, theirs in zip(loaded.parameters(), policy.model.parameters(), strict=True):
+        assert torch.equal(mine, theirs)
+
+
+@pytest.mark.parametrize("kind", ARCHITECTURES + NEW_FAMILIES + ["gpt_neo"])
+def test_a_saved_model_of_any_family_loads(kind, tmp_path, policy):
+    tiny_model(kind, vocabulary=len(policy.tokenizer)).save_pretrained(tmp_path)
+    policy.tokenizer.save_pretrained(tmp_path)
+    lte.load_policy(str(tmp_path))
+
+
+def test_a_tokenizer_larger_than_the_embedding_is_refused(tmp_path):
+    shutil.copytree(SMALL, tmp_path / "model")
+    tokenizer = transformers.AutoTokenizer.from_pretrained(SMALL)
+    tokenizer.add_tokens(["<new>"])
+    tokenizer.save_pretrained(tmp_path / "model")
+    with pytest.raises(lte.UserError, match="resize_token_embeddings"):
+        lte.load_policy(str(tmp_path / "model"))
+
+
+def test_an_adapter_is_refused(tmp_path):
+    shutil.copytree(SMALL, tmp_path / "model")
+    (tmp_path / "model" / "adapter_config.json").write_text('{"peft_type": "LORA"}')
+    with pytest.raises(lte.UserError, match="merge it"):
+        lte.load_policy(str(tmp_path / "model"))
+
+
+def test_a_model_folder_cannot_run_code(tmp_path, policy, capsys):
+    """Neither by code of its own nor by a pickle."""
+    for name in ("config.json", "tokenizer.json", "tokenizer_config.json", "chat_template.jinja"):
+        (tmp_path / name).write_text((SMALL / name).read_text())
+    torch.save(policy.model.state_dict(), tmp_path / "pytorch_model.bin")
+    with pytest.raises(lte.UserError):
+        lte.load_policy(str(tmp_path))
+    own = {"model_type": "own", "auto_map": {"AutoConfig": "own.Config"}}
+    (tmp_path / "config.json").write_text(json.dumps(own))
+    (tmp_path / "own.py").write_text(f"open({str(tmp_path / 'ran')!r}, 'w').write('code')")
+    (tmp_path / "train.jsonl").write_text((SMALL / "train.jsonl").read_text())
+    assert lte.main(["--model", str(tmp_path), "--out", str(tmp_path / "out")]) == 2
+    assert "code" in one_line(capsys) and not (tmp_path / "ran").exists()
+
+
+def test_weights_are_float32_whatever_the_checkpoint_holds(tmp_path, policy):
+    half = transformers.AutoModelForCausalLM.from_pretrained(SMALL, dtype=torch.bfloat16)
+    half.save_pretrained(tmp_path)
+    policy.tokenizer.save_pretrained(tmp_path)
+    loaded = lte.load_policy(str(tmp_path)).model
+    assert {p.dtype for p in loaded.parameters()} == {torch.float32}
+    before = [p.detach().clone() for p in loaded.parameters()]
+    optimizer = torch.optim.AdamW(loaded.parameters(), lr=1e-6, weight_decay=0.0)
+    ids = torch.randint(loaded.config.vocab_size, (8, 20))
+    loaded(input_ids=ids, labels=ids).loss.backward()
+    optimizer.step()
+    moved = sum(int((a != b).sum()) for a, b in zip(before, loaded.parameters(), strict=True))
+    with_gradient = sum(int((p.grad != 0).sum()) for p in loaded.parameters())
+    assert moved > 0.95 * with_gradient > 0, "a step of 1e-6 must not round to nothing"
+
+
+def test_choice_8_dropout_and_jitter_are_off(tmp_path, policy):
+    model = tiny_model("gpt2", vocabulary=len(policy.tokenizer))
+    assert model.config.resid_pdrop > 0
+    experts = {"vocab_size": len(policy.tokenizer), "hidden_size": 32, "num_hidden_layers": 1}
+    experts |= {"num_attention_heads": 4, "num_key_value_heads": 2, "intermediate_size": 48}
+    experts |= {"router_jitter_noise": 0.1, "input_jitter_noise": 0.1, "attention_dropout": 0.1}
+    experts |= {"num_local_experts": 4, "max_position_embeddings": 256, "eos_token_id": 1}
+    config = transformers.AutoConfig.for_model("phimoe", **experts)
+    for name, saved in (("a", model), ("b", transformers.AutoModelForCausalLM.from_config(config))):
+        saved.save_pretrained(tmp_path / name)
+        policy.tokenizer.save_pretrained(tmp_path / name)
+        loaded = lte.load_policy(str(tmp_path / name)).model
+        ids = torch.tensor([[5, 6, 7]])
+        trained, sampled = loaded.train()(input_ids=ids), loaded.eval()(input_ids=ids)
+        assert torch.equal(trained.logits, sampled.logits)
+
+
+def test_eos_ids_are_a_set_from_all_sources(tmp_path, policy):
+    model = tiny_model("llama", vocabulary=len(policy.tokenizer))
+    model.generation_config.eos_token_id = [4, 3]
+    model.save_pretrained(tmp_path)
+    policy.tokenizer.save_pretrained(tmp_path)
+    assert lte.load_policy(str(tmp_path)).eos_ids == {1, 3, 4, policy.tokenizer.eos_token_id}
 
 
 def test_eos_of_a_model_with_text_and_image_parts(tmp_path):
     """The config of such a model has no end-of-sequence token of its own; its text part may."""
-    sizes = {"vocab_size": 64, "hidden_size": 16, "num_hidden_layers": 1, "intermediate_size": 16}
+    sizes = {"vocab_size": 400, "hidden_size": 16, "num_hidden_layers": 1, "intermediate_size": 16}
     sizes |= {"num_attention_heads": 2, "num_key_value_heads": 1, "head_dim": 8, "eos_token_id": 7}
     image = {"hidden_size": 16, "intermediate_size": 16, "num_hidden_layers": 1}
     image |= {"num_attention_heads": 2, "image_size": 16, "patch_size": 8}
@@ -1517,83 +1746,311 @@ def test_eos_of_a_model_with_text_and_image_parts(tmp_path):
     assert 7 in lte.load_policy(str(tmp_path), "cpu").eos_ids
 
 
-def test_bad_input_gets_one_line_and_status_2(tmp_path, capsys):
-    for name, (flags, expected) in broken_inputs(tmp_path).items():
-        out = [] if name == "no run" else ["--out", tmp_path / "out"]
-        status = lte.main([str(f) for f in (*flags, *out)])
-        error = capsys.readouterr().err
-        assert status == 2 and expected in error, name
-        assert error.count("\n") == 1 and error.startswith("lte.py: "), name
-        assert not (tmp_path / "out").exists(), "nothing is left behind"
+def test_prompt_equals_the_chat_template_for_ordinary_text(policy):
+    for hint in (None, lte.Hint("Hint", ("1/2", "3/4"))):
+        ids = lte.build_prompt(policy.tokenizer, "Compute 1/2 + 1/3.", hint)
+        parts = ["Compute 1/2 + 1/3.", *([hint.text] if hint else []), evaluation.INSTRUCTION]
+        message = [{"role": "user", "content": "\n\n".join(parts)}]
+        template = policy.tokenizer.apply_chat_template
+        chat = template(message, tokenize=False, add_generation_prompt=True)
+        assert ids == policy.tokenizer(chat, add_special_tokens=False)["input_ids"]
+        assert policy.tokenizer.decode(ids) == chat
 
 
-@pytest.mark.parametrize(
-    "recipe",
-    ['{"learning_rat": 1}', '{"lr": "fast"}', '{"steps": 1.9}', '{"out": "x"}', "[1]", "{"],
-)
-def test_broken_recipe_is_reported(tmp_path, recipe, capsys):
-    (tmp_path / "recipe.json").write_text(recipe)
-    assert lte.main(["--model", str(tmp_path)]) == 2
-    error = capsys.readouterr().err
-    assert "recipe.json" in error and error.count("\n") == 1
+def test_special_tokens_in_a_problem_are_plain_text(policy):
+    """With the template's own tokens in the problem, there are no more of them in the prompt."""
+    special = set(policy.tokenizer.all_special_ids)
+    plain = lte.build_prompt(policy.tokenizer, "Compute 1/2.")
+    for token in policy.tokenizer.all_special_tokens:
+        hostile = lte.build_prompt(policy.tokenizer, f"Compute {token} 1/2.")
+        unknown = {policy.tokenizer.unk_token_id}
+        count = [sum(i in special - unknown for i in ids) for ids in (plain, hostile)]
+        assert count[0] == count[1]
 
 
-def test_foreign_folder_is_left_alone(tmp_path, capsys):
-    (tmp_path / "final").mkdir()
-    (tmp_path / "final" / "thesis.txt").write_text("years of work")
-    assert run_main(tmp_path) == 2
-    assert (tmp_path / "final" / "thesis.txt").exists()
-    assert "--out" in capsys.readouterr().err
+def test_prompt_without_chat_template():
+    tokenizer = transformers.AutoTokenizer.from_pretrained(SMALL)
+    tokenizer.chat_template = None
+    text = tokenizer.decode(lte.build_prompt(tokenizer, "Compute 1/2."))
+    assert text == f"Compute 1/2.\n\n{evaluation.INSTRUCTION}\n" or tokenizer.unk_token in text
+    assert len(lte.build_prompt(tokenizer, "Compute 1/2.")) > 3
 
 
-def test_folder_of_another_run_is_left_alone(finished, capsys):
-    before = (finished / "metrics.jsonl").read_text()
-    assert run_main(finished) == 2
-    assert "--resume" in capsys.readouterr().err
-    assert (finished / "metrics.jsonl").read_text() == before
+def test_system_prompt(policy):
+    plain = lte.build_prompt(policy.tokenizer, "Compute 1/2.")
+    told = lte.build_prompt(policy.tokenizer, "Compute 1/2.", None, "Compute 3.")
+    assert len(told) > len(plain) and "Compute 3." in policy.tokenizer.decode(told)
+    tokenizer = transformers.AutoTokenizer.from_pretrained(SMALL)
+    tokenizer.chat_template = None
+    told = tokenizer.decode(lte.build_prompt(tokenizer, "Compute 1/2.", None, "Compute 3."))
+    assert told.startswith("Compute 3.")
+    tokenizer.chat_template = "{{ messages[-1]['content'] }}"
+    for ignored in ("Compute 3.", "Reason step by step"):  # which the user says as well
+        with pytest.raises(lte.UserError, match="leaves out"):
+            lte.build_prompt(tokenizer, "Compute 1/2.", None, ignored)
 
 
-def test_explain_shows_one_step(capsys):
-    """All its stages, and a table of tokens whose figures follow from each other."""
-    assert lte.main(["--model", str(SMALL), "--explain", "--threads", "1"]) == 0
+# --------------------------------------------------------------------------------------------------
+# eval.py: problems
+
+
+# a line of a file -> problem | answer, or what the message must say
+ROWS = r"""
+{"problem": "a", "answer": "1"}                                        -> a | 1
+{"question": "b", "answer": "so 2 + 2\n#### 4"}                        -> b | 4
+{"prompt": "c", "final_answer": ["5"]}                                 -> c | 5
+{"question": "d\ud800", "answer": 6}                                   -> d? | 6
+{"problem": "e", "solution": "First 1, so \\boxed{7}."}                -> e | 7
+{"problem": "f", "expected_answer": "8"}                               -> f | 8
+{"prompt": [{"role": "user", "content": "g"}], "answer": "9"}          -> g | 9
+{"prompt": [{"role": "system", "content": "Be terse."}, {"role": "user", "content": "h"}], "reward_model": {"style": "rule", "ground_truth": "10"}} -> h | 10
+{"prompt": [{"content": "i", "role": "user"}], "reward_model": {"ground_truth": 11}, "data_source": "x"} -> i | 11
+{"prompt": [{"role": "user", "content": "j"}, {"role": "assistant", "content": "?"}, {"role": "user", "content": "k"}], "answer": "1"} -> ! one turn
+{"prompt": ["l"], "answer": "1"}                                       -> ! one turn
+{"prompt": [{"role": "user", "content": [{"type": "image"}]}], "answer": "1"} -> ! one turn
+{"prompt": "m", "reward_model": {"style": "rule"}}                     -> ! has no answer
+{"prompt": "n", "answer": ["1", "2"]}                                  -> ! has no answer
+{"prompt": "", "answer": "1"}                                          -> ! has no problem
+"""
+
+
+@pytest.mark.parametrize("line", ROWS.strip().splitlines())
+def test_problems_as_people_write_them(tmp_path, line):
+    """By line, and as an array."""
+    row, expected = line.rsplit(" -> ", 1)
+    for name, text in (("lines", row + "\n\n"), ("array", f"[\n {row.strip()}\n]\n")):
+        (tmp_path / name).write_text(text)
+        if expected.startswith("!"):
+            with pytest.raises(lte.UserError, match=f"line 1.*{expected[2:]}"):
+                lte.load_problems(tmp_path / name)
+        else:
+            [problem] = lte.load_problems(tmp_path / name)
+            assert [problem.problem, problem.answer] == expected.split(" | ")
+
+
+def test_fields_beside_problem_and_answer(tmp_path):
+    rows = [
+        {"problem": "a", "answer": "1", "solution": "s", "family": "f"},
+        {"question": "b", "answer": "so 2 + 2\n#### 4"},
+        {"problem": "f", "answer": 10**400, "solution": [r"\boxed{8}"], "family": 0},
+    ]
+    (tmp_path / "p").write_text("\ufeff" + "\n\n".join(map(json.dumps, rows)))
+    assert lte.load_problems(tmp_path / "p") == [
+        lte.Problem("a", "1", "s", "f"),
+        lte.Problem("b", "4", "so 2 + 2\n#### 4"),
+        lte.Problem("f", str(10**400)),
+    ]
+
+
+def test_data_by_name_is_fetched_once_and_checked(tmp_path, monkeypatch):
+    """With an address on this disk in place of a public one."""
+    public, text = tmp_path / "public.jsonl", '{"question": "1 + 1?", "answer": "2\\n#### 2"}\n'
+    public.write_text(text)
+    source = evaluation.Source(public.as_uri(), hashlib.sha256(text.encode()).hexdigest())
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    path = lte.locate("some", {"some": source})
+    assert lte.load_problems(path)[0].answer == "2" and path.is_relative_to(tmp_path / "cache")
+    public.unlink()
+    assert lte.locate("some", {"some": source}) == path, "the second time from the cache"
+    path.write_text("broken")
+    with pytest.raises(lte.UserError, match="delete"):
+        lte.locate("some", {"some": source})
+    path.unlink()
+    with pytest.raises(lte.UserError, match=f"save file.* as {path}"):
+        lte.locate("some", {"some": source})
+    public.write_text("changed")
+    with pytest.raises(lte.UserError, match="not the file it was"):
+        lte.locate("some", {"some": source})
+    assert not path.exists()
+    own = tmp_path / "gsm8k"
+    own.write_text(text)
+    assert lte.locate(str(own), lte.TRAINING_DATA) == own, "a file goes before a name"
+    for source in (*lte.TRAINING_DATA.values(), *lte.BENCHMARKS.values()):
+        assert re.fullmatch(r"https://\S+/[0-9a-f]{40}/\S+", source.url)
+        assert re.fullmatch(r"[0-9a-f]{64}", source.sha256)
+
+
+# --------------------------------------------------------------------------------------------------
+# eval.py: evaluation and comparison
+
+
+def eval_flags(model, out, *more, data=SMALL / "valid.jsonl") -> list[str]:
+    flags = ["--model", model, "--data", data, "--out", out, "--device", "cpu", "--threads", "1"]
+    return [str(flag) for flag in (*flags, "--max-new-tokens", "8", *more)]
+
+
+def by_first_word(text: str) -> dict[str, str]:
+    return {line.split()[0]: line for line in text.splitlines() if line.strip()}
+
+
+def test_eval_table_and_samples(finished, tmp_path, capsys):
+    """A line for each family and one for all, and every sample with its verdict."""
+    flags = eval_flags(finished / "final", tmp_path, "--samples", "4", "--k", "1", "4")
+    assert evaluation.main(flags) == 0
+    rows = [json.loads(line) for line in (tmp_path / "valid.jsonl").read_text().splitlines()]
+    problems = lte.load_problems(SMALL / "valid.jsonl")
+    assert len(rows) == 4 * len(problems)
+    assert all(r["reward"] == is_correct(r["response"], r["reference"]) for r in rows)
+    lines = by_first_word(capsys.readouterr().out)
+    shown = re.findall(r"Pass@(\d+) +([0-9.]+)% \(([0-9.]+)%-([0-9.]+)%\)", lines["valid"])
+    assert [k for k, *_ in shown] == ["1", "4"] and lines["over"]
+    mean = 100 * sum(r["reward"] for r in rows) / len(rows)
+    assert float(shown[0][1]) == pytest.approx(mean, abs=0.06)
+    assert all(float(low) <= float(rate) <= float(high) for _, rate, low, high in shown)
+
+
+def test_eval_takes_over_what_is_of_the_very_same_evaluation(tmp_path, capsys, monkeypatch):
+    """And says so. Anything else is refused, and what is there stays."""
+    model, out = tmp_path / "model", tmp_path / "out"
+    shutil.copytree(SMALL, model)
+    flags = eval_flags(model, out, "--samples", "2")
+    assert evaluation.main(flags) == 0
+    printed, text = capsys.readouterr().out, (out / "valid.jsonl").read_text()
+    with monkeypatch.context() as patch:
+        patch.setattr(evaluation, "load_policy", raising(AssertionError("not needed")))
+        assert evaluation.main(flags) == 0
+    again = capsys.readouterr().out
+    assert "taken over" in again and again.splitlines()[:-1] == printed.splitlines()[:-1]
+    changes = ["model.safetensors", "generation_config.json", "chat_template.jinja"]
+    changes += ["tokenizer.json", "tokenizer_config.json", "config.json", "added_tokens.json"]
+    for name in changes:  # other weights, EOS, prompts, tokens
+        path = model / name
+        before = path.read_bytes() if path.exists() else None
+        path.write_bytes((before or b"{}") + b" ")
+        if before is not None:
+            os.utime(path, ns=(0, 0))  # dates say nothing
+        assert evaluation.main(flags) == 2 and "another --out" in one_line(capsys, "eval.py: "), (
+            name
+        )
+        path.write_bytes(before) if before is not None else path.unlink()
+    for more in (["--seed", "1"], ["--temperature", "0.5"], ["--samples", "3"]):
+        assert evaluation.main([*flags, *more]) == 2
+        assert "another --out" in one_line(capsys, "eval.py: ")
+    (tmp_path / "valid.jsonl").write_text((SMALL / "valid.jsonl").read_text().replace("2", "3", 1))
+    other = eval_flags(model, out, "--samples", "2", data=tmp_path / "valid.jsonl")
+    assert evaluation.main(other) == 2 and "another --out" in one_line(capsys, "eval.py: ")
+    assert (out / "valid.jsonl").read_text() == text
+    (out / "valid.jsonl").write_text("".join(text.splitlines(keepends=True)[:100]))
+    assert evaluation.main(flags) == 2 and "was changed" in one_line(capsys, "eval.py: ")
+
+
+def test_eval_that_is_killed_loses_only_the_data_set_at_hand(tmp_path, capsys, monkeypatch):
+    """What is complete is taken over, what is not leaves nothing that could be taken for it."""
+    flags, asked, ask = eval_flags(SMALL, tmp_path, "--samples", "2"), [], evaluation.ask
+    flags[3:4] = [str(SMALL / "valid.jsonl"), str(SMALL / "test.jsonl")]
+
+    def killed_in_the_second(policy, problems, *more):
+        asked.append(len(problems))
+        if len(asked) == 2:
+            raise KeyboardInterrupt
+        return ask(policy, problems, *more)
+
+    monkeypatch.setattr(evaluation, "ask", killed_in_the_second)
+    assert evaluation.main(flags) == 130
+    assert not (tmp_path / "test.jsonl").exists()
+    capsys.readouterr()
+    assert evaluation.main(flags) == 0 and asked == [126, 140, 140]
+    assert capsys.readouterr().out.count("taken over") == 1
+
+
+def test_two_evaluations_never_write_one_folder(tmp_path, capsys):
+    with evaluation.lock(tmp_path):
+        assert evaluation.main(eval_flags(SMALL, tmp_path)) == 2
+    assert "another process" in one_line(capsys, "eval.py: ")
+    assert not (tmp_path / "valid.jsonl").exists()
+
+
+def test_eval_greedy_has_one_sample(tmp_path, capsys):
+    flags = eval_flags(SMALL, tmp_path, "--temperature", "0")
+    assert evaluation.main(flags) == 0
+    line = by_first_word(capsys.readouterr().out)["valid"]
+    assert re.search(r"^valid +126 +1 +Pass@1", line) and "Pass@16" not in line
+    assert evaluation.main([*flags, "--samples", "4"]) == 2
+    assert "greedy" in one_line(capsys, "eval.py: ")
+
+
+def test_eval_benchmarks_by_name(finished, tmp_path, capsys, monkeypatch):
+    """With the paper's numbers of samples, Pass@k by its number, and an average."""
+    sources = {}
+    for name in ("math500", "aime24"):
+        file = tmp_path / f"{name} as published.jsonl"
+        file.write_text('{"problem": "Compute 1/2 + 1/3.", "answer": "5/6"}\n')
+        digest = hashlib.sha256(file.read_bytes()).hexdigest()
+        sources[name] = evaluation.Source(file.as_uri(), digest)
+    monkeypatch.setattr(evaluation, "BENCHMARKS", sources)
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
+    flags = eval_flags(finished / "final", tmp_path / "out", data="math500")
+    flags.insert(4, "aime24")
+    assert evaluation.main(flags) == 0
+    lines = by_first_word(capsys.readouterr().out)
+    assert re.search(r"^math500 +1 +4 +Pass@1 .*Pass@4 ", lines["math500"])
+    assert re.search(r"^aime24 +1 +16 +Pass@1 .*Pass@16 ", lines["aime24"])
+    row = {name: re.findall(r"([0-9.]+)% \(", line) for name, line in lines.items()}
+    averages = re.findall(r"([0-9.]+)%", lines["average"])
+    for mine, one, other in zip(averages, row["math500"], row["aime24"], strict=True):
+        assert float(mine) == pytest.approx((float(one) + float(other)) / 2, abs=0.11)
+    assert len((tmp_path / "out" / "aime24.jsonl").read_text().splitlines()) == 16
+    flags[4] = "nosuch"
+    assert evaluation.main(flags) == 2
+
+
+def test_eval_intervals():
+    """The bootstrap agrees with theory, the t interval with a textbook example."""
+    values = [float(i % 4 == 0) for i in range(400)]
+    low, high = evaluation.bootstrap_interval(values)
+    half = 1.96 * math.sqrt(0.25 * 0.75 / 400)
+    assert (low, high) == pytest.approx((0.25 - half, 0.25 + half), abs=0.005)
+    mean, low, high = evaluation.mean_interval([1.0, 2.0, 3.0, 4.0, 5.0])
+    assert (mean, high - mean) == (3, pytest.approx(2.776 * math.sqrt(2.5 / 5)))
+    assert low == pytest.approx(6 - high)
+
+
+def test_eval_compares_runs(finished, tmp_path, capsys):
+    """By what the problems are: where they lie does not matter, and what they are does."""
+    data = tmp_path / "moved.jsonl"
+    shutil.copy(SMALL / "valid.jsonl", data)
+    for seed in ("0", "1"):
+        flags = ("--method", "grpo", "--steps", "1", "--seed", seed, "--eval-data", data)
+        assert run_main(tmp_path / f"grpo{seed}", *flags) == 0
+    folders = [str(finished), str(tmp_path / "grpo0"), str(tmp_path / "grpo1")]
+    capsys.readouterr()
+    assert evaluation.main(["--compare", *folders]) == 0
     out = capsys.readouterr().out
-    assert re.findall(r"^([1-9])\. ", out, re.MULTILINE) == list("12345678")
-    assert lte.KNOWN_WRONG in out.split("4. The hint")[1].split("5. G")[0]
-    assert lte.KNOWN_WRONG not in out.split("4. The hint")[0]
-    rows = re.findall(
-        r"^   '.*' +([0-9.]+) +([0-9.]+) +([0-9.]+) +([0-9.]+) +[0-9.]+$", out, re.MULTILINE
-    )
-    for hinted, without, ratio, weight in (map(float, row) for row in rows):
-        assert ratio == pytest.approx(without / hinted, rel=0.01, abs=0.002)
-        assert weight == pytest.approx(0.1 * ratio / (ratio + 0.1) ** 2, abs=0.002)
-    assert len(rows) > 5
-    before, after = map(float, re.search(r"after: (\S+) and (\S+)\.\n", out).groups())
-    assert after > before, "the step makes the rescued response likelier"
-    assert lte.main(["--model", str(SMALL), "--explain", "--method", "grpo-extra"]) == 2
-    assert capsys.readouterr().err.count("\n") == 1
+    assert re.search(r"^lte +1 +20 ", out, re.MULTILINE)
+    assert re.search(r"^grpo +2 +1 ", out, re.MULTILINE)
+    assert re.search(r"^grpo +1 pairs", out, re.MULTILINE)
+    with contextlib.suppress(ImportError):
+        import matplotlib  # noqa: F401
+
+        assert evaluation.main(["--compare", *folders, "--figure", str(tmp_path / "f.png")]) == 0
+        assert (tmp_path / "f.png").stat().st_size > 10_000
+    assert evaluation.main(["--compare", str(tmp_path)]) == 2
+    capsys.readouterr()
+    data.write_text(data.read_text().replace("2", "3", 1))
+    flags = ("--steps", "1", "--method", "grpo-extra", "--eval-data", data)
+    assert run_main(tmp_path / "elsewhere", *flags) == 0
+    capsys.readouterr()
+    assert evaluation.main(["--compare", *folders, str(tmp_path / "elsewhere")]) == 2
+    assert "different problems" in one_line(capsys, "eval.py: ")
+    shutil.rmtree(tmp_path / "grpo1" / "final")  # as if it had been stopped in its last validation
+    assert evaluation.main(["--compare", *folders]) == 0
+    assert "left out" in capsys.readouterr().err
 
 
-def test_folders_are_named_after_the_run_of_a_final_model(tmp_path):
-    for model, name in ((tmp_path / "a" / "final", "a"), (tmp_path / "b", "b"), ("Org/c", "c")):
-        assert lte.short_name(str(model)) == name
-
-
-def test_resume_refuses_other_problems(tmp_path, capsys):
-    data = tmp_path / "mine.jsonl"
-    lines = (SMALL / "train.jsonl").read_text().splitlines(keepends=True)
-    data.write_text("".join(lines))
-    flags = ("--data", data, "--steps", "1", "--prompts-per-step", "3", "--eval-every", "0")
-    assert run_main(tmp_path / "run", *flags) == 0
-    data.write_text("".join(lines[1:]))
-    more = ["--resume", str(tmp_path / "run"), "--steps", "2"]
-    assert lte.main(more) == 2 and "training problems" in capsys.readouterr().err
-    data.write_text("".join(lines))
-    assert lte.main(more) == 0
-
-
-def test_resume_refuses_settings_that_matter(finished, capsys):
-    assert lte.main(["--resume", str(finished), "--lr", "0.5"]) == 2
-    assert "--lr" in capsys.readouterr().err
+def test_eval_bad_input(capsys, tmp_path):
+    shutil.copy(SMALL / "valid.jsonl", tmp_path / "mine.jsonl")
+    model, data = f"--model {SMALL} ", f"--data {tmp_path}/mine.jsonl "
+    wrong = ["", model, model + f"--data {tmp_path}/no.jsonl", model + data + "--k 99"]
+    wrong += [model + data + f"--out {tmp_path}", model + data + "--samples -1"]
+    wrong += [model + data + "--k 0", "--compare nowhere", "--nonsense"]
+    for flags in wrong:
+        assert evaluation.main(flags.split()) == 2, flags
+        assert capsys.readouterr().err.splitlines()[-1].startswith("eval.py: "), flags
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "mine.jsonl").write_text("precious")
+    assert evaluation.main([*(model + data).split(), "--out", str(tmp_path / "out")]) == 2
+    assert (tmp_path / "out" / "mine.jsonl").read_text() == "precious"
+    assert (tmp_path / "mine.jsonl").read_text() == (SMALL / "valid.jsonl").read_text()
 
 
 # --------------------------------------------------------------------------------------------------
@@ -1608,13 +2065,18 @@ rule 1 exact values
 0 != 0.(3)
 \frac{1}{3} == 0.\overline{3} ; 0.\bar{3} ; 2/6 != 0.333 ; 0.3333333333333333
 \pi == pi ; π ; \frac{2\pi}{2} != 3.1416 ; 22/7
-100000 == 1 x 10^5 ; 10**5 ; 1e5 ; 10^5 ; 1 \times 10^{5} != 100001 ; 99999.9
+100000 == 1 x 10^5 ; 1*10**5 ; 1e5 ; 1 \times 10^{5} != 100001 ; 99999.9
 2.55 \times 10^{-10} == 2.55e-10 ; 2.55E-10 ; 2.55*10^-10 ; 2.55·10⁻¹⁰ != 2.55
 033 == 33 ; 33.0 != 3 ; 303
 rule 2 hedges
 5 == 2 + 3 = 5 != 3 or 5 ; 5, 6 ; \{5\} ; \{5,6\} ; x > 5 ; x \ge 5 ; [5,5]
 5 != \pm 5 ; 3 = 5 ; x = 3 = 5 ; 5 ≈ 6 ; 5 ≈ 6, 7 ; 5 \text{ or } 6 ; between 4 and 5 ; 5 to 6
 5 != not 5 ; at least 5 ; 5 or more ; 5 more ; 5 \pm 1 ; x \ne 5 ; (5, 6)
+3, 7 == 3 \text{ as well as } 7 ; \text{both } 3 \text{ and } 7 ; 3, and 7 ; 3 \text{ or } 7 != 3 ; 3, perhaps 7 ; 3? 7
+7 != 7? ; 3, perhaps 7 ; 7 (or 3) ; \pm 7 ; maybe 7 ; 7, maybe ; 7 or so ; probably 7
+2, 9 == 2 \text{ and } 9 ; \text{either } 2 \text{ or } 9 ; x = 2 \text{ or } x = 9 ; 2; 9 != 2 ; 2, 9, 10 ; 2 \text{ or maybe } 9
+9 != 9 or 2 ; 9 \text{ (or 2)} ; \text{between } 2 \text{ and } 9 ; 9? ; 9 \text{ possibly} ; \text{I guess } 9 ; 9 \text{ or not} ; \{9\} ; 9 \lor 2 ; 9, 9.5 ; 9 \pm 0 ; 9 \text{ unless } n=2 ; \text{likely } 9
+3, 4 == 3, and 4 ; 3,and 4 != 3
 rule 4 units
 5 == 5 cm ; 5\text{ cm}^2 ; 5\,\mathrm{m/s} ; 5 apples ; \$5 ; $5 ; 5 m != cm
 5 == 5^\circ ; 5{}^\circ ; 5° ; 5 degrees ; 5 square units ; €5 ; US\$5 != 5x ; 5 million ; 5 + cm
@@ -1629,6 +2091,42 @@ rule 4 units
 \pi h r^2 == \pi hr^2 ; \pi r^2 h != \pi ; \pi cm
 20^\circ C == 20 ; 20°C != 20°F ; 20 cm
 3000000 == 3 million != 3
+5 == 5 apples ; 5 \text{ students} ; 5 \text{ units} ; 5 \text{ ways} ; 5 people ; 5 \text{ solutions} ; 5 \text{ red balls} ; 5 dollars ; 5 \text{ square feet} ; 5 \text{ correct answers} != 5 \text{ quadrillion} ; 5 quintillion ; 5 \text{ octal} ; 5 \text{ rejected} ; 5 \text{ hexadecimal} ; 5 \text{ in binary} ; 5 excluded ; 5 \text{ is impossible} ; 5 tripled ; 5 \text{ invalid} ; 5 \text{ percent} + 1 ; 5 \text{ unlikely} ; 5 septillion ; 5 \text{ discarded} ; 5 thrice ; 5 \text{ or thereabouts} ; 5 gross ; 5 \text{ to the fourth} ; 5 \text{ quarters} ; 5 googol ; 5 \text{ extraneous}
+12 == 12 \text{ marbles} != 12 \text{ octal} ; 12 \text{ hex} ; 12 nonary ; \text{half of } 12 ; \text{a dozen } 12
+5 == 5 eV ; 5 nm ; 5 kJ/mol ; 5 \text{ kPa} ; 5 ms ; 5 lbs ; 5 hrs ; 5\,\text{\AA} ; 5 \AA ; 5 \text{ M} ; 5\,\frac{\text{km}}{\text{h}} ; 5 \frac{\text{m}}{\text{s}^2} ; 5\ \mathrm{MeV} ; 5 mol ; 5\text{ kWh} ; 5 \text{ J/(mol K)} ; 5 GHz ; 5 \mu\text{m} ; 5\ \text{µs} ; 5 erg/s ; 5 L/min ; 5 \text{ ft/s} ; 5\,\mathrm{kg\cdot m/s^2} ; 5 m/s^2 ; 5 \mathrm{~km} ; 5~\text{atm} != 5x ; 5 \text{ x} ; 5 xyz ; 5 m + n ; 5n ; 5 ab ; 5 eV^{x} ; \text{kPa} ; \frac{\text{km}}{\text{h}} ; 5i ; 5 e
+60 \text{ km/h} == 60\,\frac{\text{km}}{\text{h}} ; 60 ; 60 km/h ; 60 \text{ kilometers/hour} != 60 m/h ; 60 \text{ km} ; 60 \text{ km/s}
+8.49e-4 == 8.49e-4 \text{ M} ; 8.49 \times 10^{-4}\text{ M} ; 8.49 \times 10^{-4}\ \mathrm{mol/L} != 8.49 \text{ M} ; 8.49e-3 \text{ M}
+5 eV == 5 \text{ eV} ; 5 ; 5\,\mathrm{eV} != 5 keV ; 5 MeV ; 5 J
+f(x)=x == f(x)=x \text{ for all } x ; f(x) = x, \text{ where } x \in \mathbb{R} ; f(x)=x \text{ for every real } x ; f(x) = x \; \forall x ; f(x)=x \text{ for all } x \in \mathbb{R} ; x != f(x)=x+1 \text{ for all } x ; f(x) = x \text{ if } x > 0 ; f(x)=x \text{ or } f(x) = 0 \text{ for all } x
+n^2 == n^2 \quad (n \ge 1) ; n^2, n \ge 1 ; n^2 \text{ for all } n \ge 1 ; n^2 \text{ for } n \ge 1 ; n^2, \text{ where } n \in \mathbb{N} ; n^2 \text{ with } n \geq 1 != n^3 \quad (n \ge 1) ; n^2 \text{ if } n \text{ is even} ; n^2 \text{ or } n ; n^2, n ; n \ge 1
+x+C == x+C, \text{ where } C \in \mathbb{R} ; x + C, \text{ where } C \text{ is a constant} ; x + C, C \in \mathbb{R} ; x+C \text{ for any constant } C != x, \text{ where } C = 0 ; 2x+C, \text{ where } C \in \mathbb{R}
+1 != 1 \text{ if } n \text{ is even} ; 1 \text{ for even } n ; x = 1, x > 5 ; 1 \text{ when } n = 2
+n^2 (n \ge 1) == n^2 ; n^2, n \ge 1 != n^2 (n \ge 2) ; n^2, n > 1
+18 == \text{The answer is } 18 ; \text{Answer: } 18 ; \text{Total cost} = 18 ; \text{Maximum} = 18 ; \text{The maximum value is } 18 ; \text{Total: } \$18 ; Total = 18 ; \text{area} = 18 ; \text{There are } 18 \text{ students} ; Area of triangle = 18 ; \text{final answer: } 18 != \text{Not } 18 ; \text{The answer is not } 18 ; \text{at most } 18 ; \text{twice } 18 ; \text{half of } 18 ; \text{minus } 18 ; \text{more than } 18 ; \text{Total} > 18 ; \text{Team } 2 = 18 + 1 ; \text{double } 18 ; \text{square of } 18 ; \text{perhaps } 18 ; \text{anything but } 18
+1, 3 == \text{Minimum: } 1, \text{ Maximum: } 3 ; \text{min} = 1, \text{max} = 3 ; \text{Minimum} = 1, \text{Maximum} = 3 != \text{Minimum: } 1 ; \text{Minimum: } 1, \text{ Maximum: } 4
+12 == 12^{\text{th}} ; 12th ; 12^{th} ; the 12th ; 12^\text{th} != 12 + th ; 12^{t} ; \frac{1}{12} ; 112th ; 12 twelfths
+15th Day == 15 ; 15th ; 15th day ; Day 15 ; 15^{\text{th}} \text{ day} != 5th Day ; 14th ; 15 hours
+21 == 21st ; 21^{st} != 22nd ; 2^{1st}
+42 == '42' ; `42` ; "42" ; \$42\$ != '43' ; '4' '2' ; 42'
+20\% == 20 pct ; 20 percent ; 20\% ; 20 per cent != 2 pct ; 20 apples
+5 == ₹5 ; ¥5 ; Rs. 5 ; 5 US dollars ; Rs 5 ; 5 rupees ; 5 USD ; \text{Rs. } 5 ; ₹ 5 ; \yen 5 ; 5 yen ; US$5 ; \pounds 5 != ₹6 ; Rs. 5 or 6 ; ¥5+1 ; 5 US dollars each or 3 ; ¥
+\$5 == 5 US dollars ; 5 dollars ; US\$5 ; 5 != ₹5 ; €5 ; 5 cents
+18 == 18元 ; 18 元 ; 18个 ; 18 人 ; 18元。 != 18万 ; 18或19 ; 不是18 ; 约18 ; 18倍 ; 18万元 ; 18亿
+30 == 30 marbles ; 30 \text{ minutes} ; 30 \text{ cm}^3 ; 30 \text{ pages per day} ; 30 handshakes ; 30\text{ even numbers} ; 30 square inches ; 30 \text{ different ways} != 30 sextillion ; 30 \text{ billion} ; 30 \text{ hundredths} ; 30 \text{ quaternary} ; 30 \text{ base } 7 ; 30 \text{ false} ; 30 \text{ cubed} ; 30 \text{ doubled} ; 30 \text{ incorrect} ; 30 \text{ is wrong} ; 30 \text{ not} ; 30 \text{ or more} ; 30 \text{ at most} ; 30 \text{ factorial} ; 30 \text{ thirds} ; 30 \text{ halves} ; 30 \text{ hundred} ; 30 \text{ lakh} ; 30 \text{ nonillion} ; 30 \text{ omitted} ; 30 \text{ in hexadecimal} ; 30 \text{ refused} ; 30 \text{ ruled out} ; 30 \text{ duodecimal} ; 30 \text{ percent off} ; 30 \text{ sixteenths} ; 30 \text{ inverted}
+3.2 == 3.2 \text{ kJ} ; 3.2 \mu m ; 3.2\,\mu\mathrm{m} ; 3.2 MW ; 3.2 \text{ kcal} ; 3.2 ha ; 3.2 mL ; 3.2 \text{ N/m} ; 3.2 \text{ rad/s} ; 3.2\ \mathrm{kg\,m^{-3}} ; 3.2 \text{ g/cm}^3 ; 3.2 \mathrm{\ cm/s} ; 3.2 \frac{\mathrm{kg}}{\mathrm{m}^3} ; 3.2\ \text{ly} ; 3.2 \text{ V} ; 3.2 km/h ; 3.2 m s^{-1} ; 3.2 kg m^2 ; 3.2 \text{ parsecs} ; 3.2\text{ Å} ; 3.2 dB ; 3.2 \text{ gal} ; 3.2 W/m^2 ; 3.2 \times 10^0 \text{ mol} != 3.2 \text{ pq} ; 3.2 t ; 3.2 x y ; 3.2 R ; 3.2k ; 3.2 \text{ m} + 1 ; 32 kJ ; 3.2 \text{ km} \cdot x ; 3.2a ; 3.2 \text{ MW} - 1 \text{ MW}
+5 \text{ kJ} == 5 kJ ; 5 \mathrm{\,kJ} != 5 J ; 5 \text{ MJ} ; 5 kcal
+x^2+1 == x^2+1 \text{ for all real } x ; x^2 + 1, \quad x \in \mathbb{R} ; x^2+1 \text{ where } x > 0 ; x^2+1, x > 0 ; x^2+1 \quad \forall x \in \mathbb{R} ; x^2+1 \text{ for } x \ge 0 ; f(x) = x^2+1 \text{ for each } x ; f(x) = x^2+1, x \in \mathbb{R} != x^2 + 2 \text{ for all } x ; x^2+1, x^2+2 ; x^2+1 \text{ or } x \text{ for all } x ; x \text{ where } x^2+1 = 2 ; x^2+1 \text{ when } x \text{ is odd} ; x^2 + 1 \text{ if } x > 0
+x > 2 == x > 2 ; (2, \infty) != x > 2, x < 5 ; x > 2, x \ne 3
+x = 2, y > 3 == x = 2, y > 3 != x = 2
+12 == \text{Answer} = 12 ; \text{Answer: 12} ; \text{Sum: } 12 ; \text{area} = 12 \text{ cm}^2 ; \text{the total is } 12 ; \text{number of ways} = 12 ; \textbf{Answer: } 12 ; \text{Largest value} = 12 ; \text{max} = 12 ; \text{Perimeter } = 12 ; \text{He has } 12 \text{ apples} ; \text{Result}: 12 != \text{Answer} \ne 12 ; \text{Not equal to } 12 ; \text{less than } 12 ; \text{never } 12 ; \text{the cube of } 12 ; \text{negative } 12 ; \text{maybe } 12 ; \text{Answer: } 12 \text{ or } 13 ; \text{Half: } 12 ; \text{12 is wrong} ; \text{opposite of } 12 ; \text{triple } 12 ; \text{one of } 11, 12 ; \text{at least } 12 ; \text{wrong answer: } 12
+3 == 3rd ; 3^{rd} ; 3^{\text{rd}} ; the 3rd ; \text{3rd place} != 1/3rd ; 13th ; 3 thirds ; 3^{d}
+11 == 11th ; 11^{\text{th}} \text{ term} != 11 elevenths ; 1^{1th}1
+40 == ₹40 ; Rs.40 ; 40 rupees ; ¥40 ; 40 yen ; \text{USD } 40 ; 40 pounds ; £40 ; 40 \text{ US dollars} ; 40€ ; 40 euros ; EUR 40 ; 40 ¢ != ₹4.0 ; ₹40 + 1 ; Rs 400 ; 40 rupees or dollars 50
+\$40 == US\$40 ; 40 USD ; 40 US dollars != ₹40 ; £40 ; 40 cents ; 40 yen
+15\% == 15 pct ; 15 per cent ; 15 pct. != 0.15 pct ; 15 points
+25 == 25元 ; 25 个 ; 25平方厘米 ; 25米 ; 25 人 != 25万 ; 25百 ; 约25 ; 非25 ; 25或26 ; 25倍 ; 25以上 ; 25分之一
+5 != 5 maximum ; a minimum of 5 ; maximum 5 ; 5 is too small ; at least 5 ; 5 \text{ is odd} ; 5 \text{ minimum}
+5 == \text{Minimum value: } 5 ; \text{the least value is } 5 ; \text{time} = 5 \text{ s} ; \text{the larger number is } 5
 rule 5 thousands
 1234 == 1,234 ; 1{,}234 ; 1,\!234 ; 1\!,\!234 != 1, 234 ; 12,34
 2400, 864 == 2,400, 864 != 2400864
@@ -1643,7 +2141,7 @@ rule 7 mixed numbers
 7/2 == 3\frac{1}{2} ; 3\frac12 ; 3 1/2 ; 3½ != 31/2 ; 3-1/2 ; 3\cdot\frac12
 -7/2 == -3\frac12 ; -3 1/2 != -5/2
 15 != 1 5 ; 3\ 5
-5 == |-5| ; \left|{-5}\right| ; \lfloor 5.5 \rfloor ; \lceil 4.5 \rceil ; 5!/4! ; \binom{5}{4} != |5i| ; -|5|
+5 != |5i| ; -|5|
 rule 8 equations
 5 == x = 5 ; 5 = x ; x ≈ 5 ; P(A) = 5 ; f(x)=5 ; f(x+1)=5 ; d(A,B)=5 ; AB = 5 ; m_{\max} = 5 != x^2 = 5 ; 2x = 5
 r = 3 == 3 ; r=3 != r^2 = 3 ; r^2 = 9 ; 9
@@ -1656,6 +2154,16 @@ x = 5 == 5 ; 5 = x != y = 5 ; x = 6
 y = 2x + 3 == 2x - y + 3 = 0 ; y - 2x = 3 ; 2y = 4x + 6 != y = 3x + 2 ; x = 2y + 3
 x^2 + y^2 = 25 == 25 = x^2 + y^2 ; x^2 + y^2 - 25 = 0 != x^2 + y^2 = 5 ; 25
 f(x) = 2x == 2x != f(x) = x ; 2
+5 == \lim_{x \to 0} f(x) = 5 ; |AB| = 5 ; \mathbb{E}[X] = 5 ; \int_0^1 f(x)\,dx = 5 ; \sum_{k=1}^n a_k = 5 ; \log_2 32 = 5 ; f'(2) = 5 ; f^{-1}(3) = 5 ; \det A = 5 ; \overline{AB} = 5 ; [ABC] = 5 ; P(X = 2) = 5 ; \|v\| = 5 ; \operatorname{Var}(X) = 5 ; \text{Area}(ABC) = 5 ; |\vec{v}| = 5 ; E(X) = 5 ; S_{ABC} = 5 ; \max f(x) = 5 ; a_{10} = 5 ; S_n = 5 ; \lvert AB \rvert = 5 != |x| = 5 ; \log_2 x = 5 ; x^2 = 5 ; 2x = 5 ; \sqrt{x} = 5 ; \lim_{x \to 0} f(x) = 6 ; |AB| > 5 ; \lim_{x \to 5} f(x) ; x + 1 = 5 ; \sin x = 5 ; |AB|^2 = 5 ; AB^2 = 5 ; \sum_{k=1}^5 a_k
+2x == \frac{dy}{dx} = 2x ; f'(x) = 2x ; \frac{d}{dx} x^2 = 2x ; y' = 2x != \frac{dy}{dx} = 3x ; \frac{y}{x} = 2x ; y^2 = 2x
+3 == \log_2 8 = 3 ; \sqrt[3]{27} = 3 != 2 = 3 ; 2^2 = 3
+f(x)=x == f(z)=z ; f(t) = t != f(z)=x ; f(z) = 2z ; f(x)=z ; f(z) = z + x
+f(n)=2n+1 == f(x)=2x+1 ; f(m)=1+2m ; 2n+1 != f(x) = 2x ; f(x)=2n+1 ; f(x)=x+1
+8 == \lim_{n\to\infty} a_n = 8 ; \frac{AB}{CD} = 8 ; |\overrightarrow{AB}| = 8 ; \operatorname{lcm}(2,8) = 8 ; \Pr(X>2) = 8 ; \int_{0}^{2} x^3 dx = 8 ; \left|\vec{a}\right| = 8 ; f(g(2)) = 8 ; \text{Area of } ABC = 8 ; \sum_{i=1}^{4} i = 8 ; \prod_{k} a_k = 8 ; \min f = 8 ; |PQ| = 8 ; \ln(e^8) = 8 ; \mathbb{V}(X) = 8 ; N(5) = 8 ; \deg p = 8 ; \sqrt{64} = 8 != |z| = 8 ; 3x = 8 ; x y = 8 ; \ln x = 8 ; \frac{x}{2} = 8 ; x^3 = 8 ; \cos x = 8 ; \lim_{x\to 8} f ; |AB| \ge 8 ; \sqrt{65} = 8 ; 4 = 8 ; \frac{1}{x} = 8 ; x - 1 = 8 ; 2^x = 8 ; \int_0^8 f(x) dx
+\frac{1}{x} == \frac{d}{dx} \ln x = \frac1x ; f'(x) = \frac1x ; \frac{dy}{dx} = x^{-1} ; \frac{\partial f}{\partial x} = \frac{1}{x} != \frac{dy}{dx} = x ; \frac{dx}{dy} = -\frac{1}{x} ; x
+g(x) = x^2 + a == g(t) = t^2 + a ; g(y)=a+y^2 != g(a) = a^2 + a ; g(t) = t^2 + b ; g(x) = x^2 + t ; g(t) = x^2 + a
+P(x) = x - 1 == P(y) = y - 1 ; P(t) = t-1 != P(t) = 1 - t ; P(y) = x - 1
+f'(x) == f^{\prime}(x) ; f ' (x) != f(x)
 rule 9 tuples, sets, intervals
 (3, \frac{\pi}{2}) == \left(3, \pi/2\right) != (\pi/2, 3) ; 3, \pi/2 ; (3, \pi/2, 0)
 1, -2 == -2, 1 ; -2 and 1 ; x = 1 \text{ or } x = -2 ; \{1, -2\} != 1 ; (1,-2) ; 1, 2
@@ -1671,18 +2179,32 @@ rule 9 tuples, sets, intervals
 \{1\pm\sqrt5,-2\} == {-2, 1+√5, 1-√5} ; (-2),\{1\pm\sqrt5\} != \{1\pm\sqrt5\}
 (1,2),(-1,-2) != (\pm1,\mp2)
 (2,3) == 2 < x < 3 != 2 > x < 3 ; x > 2 or x < 3 ; x > 2 and x < 4 ; [2,3]
+(-\infty,2)\cup(3,\infty) == x<2 \text{ or } x>3 ; x < 2, x > 3 ; x<2 \lor x>3 ; x>3 or x<2 != x<2 \text{ and } x>3 ; x<2 \land x>3 ; x < 2 ; 2<x<3
+x<2 \text{ or } x>3 == x>3 \text{ or } x<2 ; (-\infty,2)\cup(3,\infty) != x<2 \text{ and } x>3 ; x>2 \text{ or } x<3 ; x<2 \land x > 3
+(2,3) == x>2 \text{ and } x<3 ; 2<x<3 ; x > 2 \land x < 3 != x>2 \text{ or } x<3 ; x<2 \text{ and } x>3 ; x \ge 2 \text{ and } x<3
+p \lor q == p \lor q != p \land q
+1, 2 == 1 \text{ and } 2 ; 1 \text{ or } 2 ; x = 1 \text{ and } x = 2 != 1
+(-\infty,2)\cup(2,\infty) == \mathbb R\setminus\{2\} ; x \ne 2 ; \mathbb{R} \setminus \{2\} ; \mathbb{R} - \{2\} ; x \neq 2 ; \{x \mid x \ne 2\} ; (-\infty, \infty) \setminus \{2\} ; x \in \mathbb{R}, x \neq 2 ; x\in\mathbb{R}\setminus\{2\} != \mathbb R\setminus\{3\} ; x \ne -2 ; \mathbb R ; x = 2 ; \mathbb{Q}\setminus\{2\} ; x > 2 ; \mathbb R\setminus\{2,3\} ; \{2\}
+(-\infty,-1)\cup(-1,1)\cup(1,\infty) == \mathbb{R}\setminus\{-1,1\} != \mathbb{R}\setminus\{1\} ; x \ne 1
+2 != x \ne 2 ; \mathbb R\setminus\{2\} ; \ne 2
+[1,4] == x \ge 1 \text{ and } x \le 4 ; 1 \le x \land x \le 4 ; x \geq 1 \wedge x \leq 4 != x \ge 1 \text{ or } x \le 4 ; x \ge 1 \lor x \le 4 ; x > 1 \text{ and } x \le 4
+(-\infty,-1]\cup[1,\infty) == x \le -1 \text{ or } x \ge 1 ; x \ge 1 \lor x \le -1 != x \le -1 \text{ and } x \ge 1 ; x \ge 1 \land x \le -1 ; -1 \le x \le 1
+x > 3 \lor x < 1 == x<1 \text{ or } x>3 != x > 3 \land x < 1 ; x > 3
+(-\infty,0)\cup(0,\infty) == x \neq 0 ; \mathbb{R}\setminus\{0\} ; \mathbb R \backslash \{0\} ; \mathbb{R} - \{0\} ; \{x \in \mathbb{R} \mid x \neq 0\} != \mathbb{Z}\setminus\{0\} ; x \ne 1 ; x > 0 ; \mathbb{R} ; \mathbb{R}\setminus\{1\} ; 0 ; \mathbb{R}\setminus(0,1) ; x \ne 0, x \ne 1
+\mathbb{R}\setminus\{1,3\} == (-\infty,1)\cup(1,3)\cup(3,\infty) ; \mathbb{R} \setminus \{3, 1\} != \mathbb{R}\setminus\{1\} ; (-\infty,1)\cup(3,\infty)
 rule 10 radicals, pi, i
-2\sqrt{3} == \sqrt{12} ; 2√3 ; 2*sqrt(3) ; \frac{6}{\sqrt3} != 3\sqrt2 ; 3.4641016
+2\sqrt{3} == \sqrt{12} ; √12 ; 2√3 ; 2*sqrt(3) ; \frac{6}{\sqrt3} != 3\sqrt2 ; 3.4641016
 \frac{1}{\sqrt{3}} == \frac{\sqrt{3}}{3} ; \sqrt{1/3} ; 3^{-1/2} != \sqrt3 ; 0.577
 \frac{3+\sqrt5}{2} == \frac32+\frac{\sqrt5}{2} ; \frac{2}{3-\sqrt5} != \frac{3-\sqrt5}{2}
 5\sqrt[3]{4} == \sqrt[3]{500} ; 5 * 2^{2/3} != 10
 -\frac{\pi}{6} == -\pi/6 ; -\frac16\pi != \frac{\pi}{6} ; -30^\circ
--1 == i^2 ; i \cdot \frac{1}{i} \cdot i^2 \cdot i^4 ; (\sqrt{-1})^2 ; i^6 != i^4 ; 1 ; i
--4 == (2i)^2 ; \frac{4i}{i^3} \cdot i^0 != 4 ; 4i
+-1 != i^4 ; 1 ; i
+-4 != 4 ; 4i
 \frac{1}{2i} == -\frac{i}{2} ; \frac{-1}{2}\mathrm{i} != \frac12 ; \frac{i}{2}
 -1 != i^{2/3} ; \sqrt[6]{-1} \sqrt[6]{-1}
--2 == \sqrt[3]{-8} != \sqrt[3]{8}
+-2 != \sqrt[3]{8}
 1-\sqrt2 != \sqrt{(1-\sqrt2)^2} ; ((1-\sqrt2)^8)^{1/8} ; ((1-\sqrt2)^{-2})^{-1/2}
+\sqrt{x} == √x ; √ x != x
 \sqrt{x+1} == \frac{1}{\sqrt{\frac{1}{x+1}}} != \sqrt{x} + 1
 4\pi == π(4) != 4p
 \sqrt{1009} == \sqrt{4036}/2 ; \frac{1009}{\sqrt{1009}} != \sqrt{1013}
@@ -1726,16 +2248,79 @@ no solution == No solutions ; \text{no solution} != no ; solution
 \text{(C)} == C. 12 ; (C) 12 ; C) 12 ; option C ; choice (C) != C. 12 or D ; A. 12 ; C. 12 D. 13
 \text{(C)} == C ; (C) ; C. ; \textbf{(C)} ; (C) 12 != D ; A or C ; (C) or (D)
 \text{(C)} != (A), (B), (C), (D), (E) ; ABCDE
+HH, HT, TH, TT == HT, HH, TT, TH ; \text{HH, HT, TH, TT} ; HH, HT, TH and TT ; \{HH, HT, TH, TT\} ; \text{HH}, \text{HT}, \text{TH}, \text{TT} != HH, HT, TT ; HH, TH, TT ; HH, HT, HT, TT ; HH,HT,TH ; \{HH, HT, TT\}
+\text{IV} == IV ; \text{IV} ; \textbf{IV} != VI ; \text{VI} ; \mathrm{VI}
+HT == HT != TH
+\text{no} == No != \text{on}
+D == (D) A, D and F point left ; D ; \text{D: all of them} ; (D) 12 ; D) the sum is 5 ; \text{(D) } \frac{1}{2} ; \textbf{(D) } 12 != (C) A, D and F point left ; (D) or (C) ; (D) 12 (C) 13 ; A, D and F ; D or C ; (A) D
+C == \text{C: 12 square units} ; C. 12 ; C != \text{D: 12 square units} ; C. 12 or D ; C, D ; A: C
+\begin{pmatrix}1\\2\end{pmatrix} == \frac15\begin{pmatrix}5\\10\end{pmatrix} ; -\begin{pmatrix}-1\\-2\end{pmatrix} ; \begin{pmatrix}5\\10\end{pmatrix} \cdot \frac15 != \frac15\begin{pmatrix}5\\5\end{pmatrix} ; 5\begin{pmatrix}5\\10\end{pmatrix} ; \begin{pmatrix}5\\10\end{pmatrix} ; \frac15\begin{vmatrix}5\\10\end{vmatrix}
+\frac{1}{3}\begin{bmatrix} 1 & 2 \\ 2 & 1\end{bmatrix} == \begin{bmatrix} 1/3 & 2/3 \\ 2/3 & 1/3\end{bmatrix} != \begin{bmatrix} 1 & 2 \\ 2 & 1\end{bmatrix} ; \begin{bmatrix} 1/3 & 2 \\ 2 & 1\end{bmatrix}
+AB, BA == BA, AB ; \{AB, BA\} != AB ; AB, AB ; BA
+\text{XI} == XI ; \text{XI} != IX ; \text{IX}
+\text{MW} == MW != WM ; \text{WM}
+RB, BR, BB == BB, BR, RB != RB, BB ; RB, BR ; BR, BB
+B == (B) 5 cm ; \text{(B)} ; B: neither of them ; B) \frac{1}{2} ; (B) The sum is even ; \textbf{(B)}\ 24 ; B. Both A and C are false != (A) B ; A: B is true ; (B) (C) ; B or D ; not B ; (C) 5 cm ; B, D
+\begin{pmatrix} 2 \\ 4 \end{pmatrix} == 2\begin{pmatrix} 1 \\ 2 \end{pmatrix} ; 2 \cdot \begin{pmatrix} 1 \\ 2 \end{pmatrix} ; \frac{1}{2} \begin{bmatrix} 4 \\ 8 \end{bmatrix} ; -2\begin{pmatrix} -1 \\ -2 \end{pmatrix} != \begin{pmatrix} 1 \\ 2 \end{pmatrix} ; 2\begin{pmatrix} 2 \\ 4 \end{pmatrix} ; 2 + \begin{pmatrix} 0 \\ 2 \end{pmatrix} ; 2^{\begin{pmatrix} 1 \\ 2 \end{pmatrix}} ; 2\begin{pmatrix} 1 & 2 \end{pmatrix}
 rule 13 anything else
 3!! != 720 ; 6
 t(0,4] == t(0,4] ; $t(0,4]$ != (0,4]
 np.arcsin(10/13) == np.arcsin(10/13). != arcsin(10/13)
 0/0 == 0/0 != 0 ; 1 ; 1/0
+18 == \color{red}{18} ; \bf 18 ; **18** ; 18, ; \textcolor{blue}{18} ; {\color{red} 18} ; \mathbf{18} ; \underline{18} ; {\bf 18} ; \textbf{18} ; \Large 18 ; 18; != \cancel{18} ; \not{18} ; 18, 19 ; \color{red}{19} ; 18** ; \sout{18} ; \color{red}{18} 5 ; 1,8,
+6 == \color{blue} 6 ; \textcolor{red}{6} ; {\bf 6} ; \boldsymbol{6} ; __6__ ; \textit{6} ; 6; ; \Large{6} ; \underline{6} ; \mathrm{6} ; *6* ; \colorbox{yellow}{6} != \xcancel{6} ; \cancel{6}7 ; 6,7, ; \color{6}{7} ; ~6~6 ; \not 6 ; -6, ; \overline{6}6
+"""
+
+
+# Rule 14: gold == worked out ; worked out != of the same value, but not worked out
+WORKED_OUT = r"""
+71/42 == \frac{71}{42} ; 71/42 ; \frac{142}{84} ; 1\frac{29}{42} ; x = 71/42 ; 5/6+6/7=71/42 ; \frac56+\frac67 = 1\frac{29}{42} != 5/6 + 6/7 ; \frac56+\frac67 ; 71/42 = 5/6 + 6/7 ; 71 \cdot 42^{-1} ; \frac{70+1}{42}
+1024 == 1024 ; 1,024 ; 1.024 \times 10^3 ; 2^{10} = 1024 ; N = 1024 ; 1024 \text{ ways} ; 1024.0 != 2^{10} ; 2^{10} \text{ ways} ; 4^5 ; 32 \cdot 32 ; 1000+24 ; N = 2^{10} ; \sqrt{1048576} ; 32^2 ; 1024 = 2^{10}
+120 == 120 ; 5! = 120 ; \binom{10}{3} = 120 ; \$120 ; 120^\circ != 5! ; \binom{10}{3} ; 5 \cdot 4 \cdot 3 \cdot 2 ; 12 \times 10 ; \lfloor 120.5 \rfloor ; |-120| ; 60 + 60 ; 2(60)
+0.5 == 0.5 ; \frac12 ; 1/2 ; 5 \times 10^{-1} ; \frac{-1}{-2} ; .5 != 1-0.5 ; \frac{1}{1+1} ; 2^{-1} ; \sqrt{0.25} ; 0.25 \cdot 2
+100000 == 100000 ; 10^5 = 100000 ; 1 \times 10^5 ; 1e5 != 10 \cdot 10^4 + 0 ; 100^2 \cdot 10
+1/3 == 0.\overline{3} ; 0.\bar{3} ; \frac{2}{6} ; -\frac{1}{-3} != 1 - 2/3 ; 3^{-1} ; \frac{1}{\sqrt{9}}
+-3 == -3 ; \frac{-6}{2} ; x=-3 != 2 - 5 ; -\sqrt{9} ; i^2 \cdot 3 ; -(1+2) ; -|3|
+2^{10} == 1024 ; 2^{10} ; 4^5
+7 == 7 ; \boxed{7} ; 14/2 ; +7 ; 7.000 ; {7} ; (7) ; \frac{21}{3} ; a = 7 ; 3 + 4 = 7 ; \sqrt{49} = 7 ; 7 \text{ roots} != 3+4 ; \sqrt{49} ; 7! / 6! ; 3 + \frac{8}{2} ; 7 \cdot 1 ; 2^3 - 1 ; \binom{7}{1} ; x = 3 + 4 ; |7| ; 10 - 3 ; -(-7) + 0 ; 49 \div 7 ; 7^1 ; 3 + 4 \text{ apples} ; \$3 + \$4
+\frac{3}{4} == 0.75 ; 75/100 ; \dfrac{3}{4} ; P = \frac34 ; \frac{-3}{-4} ; 1 - \frac14 = \frac34 != 1 - \frac14 ; 3 \cdot \frac{1}{4} ; 3 \cdot 4^{-1} ; \frac{1+2}{4} ; \frac{3!}{8} ; (\frac{\sqrt3}{2})^2 ; \frac12 + \frac14 ; \frac{1}{2} \cdot \frac{3}{2}
+50\% == 50\% ; 50 percent != 25\% + 25\%
+\$36 == 36 ; \$36.00 ; 36 dollars != 6 \cdot 6 ; \$6 \cdot 6 ; 6^2 ; \$6^2
+90^\circ == 90 ; 90^\circ ; \angle A = 90^\circ != 45^\circ + 45^\circ ; 180 - 90 ; 2 \cdot 45^\circ
+1.5 == 3/2 ; 1\frac12 ; 1.5 \times 10^0 != 3 \cdot 0.5 ; 1 + 1/2 ; \frac{0.75}{0.5} ; 3 \div 2
+\sqrt{2} == \frac{2}{\sqrt2} ; \sqrt2
+3, 5 == 3, 5
+5 != |-5| ; \left|{-5}\right| ; \lfloor 5.5 \rfloor ; \lceil 4.5 \rceil ; 5!/4! ; \binom{5}{4}
+-1 != i^2 ; i \cdot \frac{1}{i} \cdot i^2 \cdot i^4 ; (\sqrt{-1})^2 ; i^6
+-4 != (2i)^2 ; \frac{4i}{i^3} \cdot i^0
+-2 == -\frac{4}{2} ; 2 - 4 = -2 != \sqrt[3]{-8}
+100000 != 10^5 ; 10**5 ; 10^{5} \text{ m}
+2.5e-7 == 2.5 \times 10^{-7} ; 0.00000025
+"""
+
+
+# Without a box: gold == response ; response != response
+RESPONSES = r"""
+18 == The answer is 17. No, wait: it is 18. ; The answer is 17. Actually, it is 18. ; The answer is 17. Sorry, that is wrong. It should be 18. ; The answer is 18. I hope it is correct. ; The answer is 18. Let me double-check: 9 + 9 = 18. ; The answer is 17. Correction: 18. ; The answer is 17 - wait, 18. ; x = 17. Wait, no. x = 18.
+17 != The answer is 17. No, wait: it is 18. ; The answer is 17. Actually, it is 18. ; The answer is 17. Sorry, that is wrong. It should be 18. ; The answer is 17. No, that is wrong. ; The answer is 17. But that's impossible. ; The answer is 17. Scratch that, 18.
+5 == It is not 4 but 5. ; It cannot be 4, so it is 5. != It is anything but 5. ; We get x = 5. But this is impossible, so there is no solution. ; It is certainly not 5. ; The answer is anything but 5. ; The answer is any number except 5. ; x = 5 is extraneous. ; We find x = 5. However, this contradicts the assumption. ; We get x = 5, which is impossible. ; The answer is other than 5.
+96 == First \boxed{100}, but the answer is \fbox{96}. ; \fbox{96} ; \boxed 96 ; \boxed{96} and I used \boxed as asked. ; The answer is $\boxed {96}$ ; I will use \boxed for it. The answer is 96. != First \fbox{96}, then \boxed{100}. ; \fbox{96} or \fbox{97} ; \fbox{9 ; \boxed{96} but then \boxed{97 ; \boxed{96}. In the end \boxed{} ; \boxed{96} or \boxed 97
+18 == The answer is 18 in total. ; Answer: There are 18 students in the class. ; The answer is 18 (not 17). ; The answer is 18: ; Answer: 18 students were present ; The answer is that there are 18 cats. ; The final answer is 18, which is even. ; The answer is 18 dollars per week. ; Answer: He paid $18 for lunch. ; The answer is $18$ square units. ; The answer is 18!!! != The answer is 18 or 19 in total. ; The answer is at least 18 in total. ; The answer is twice 18. ; The answer is about 18 or so. ; Answer: There are 18 boys and 5 girls ; The answer is 18 less than 20. ; The answer is half of 18. ; The answer is not 18 (it is 17). ; The answer is 18 squared. ; The answer is between 18 and 20. ; The answer is the square of 18.
+42 == {"answer": 42} ; {"answer": "42"} ; <Answer>42</Answer> ; <answer> 42 </answer> ; $x=42$. $\blacksquare$ ; So it is $42$. ∎ ; **Answer**: 42 ; Final Answer: `42` != <Answer>43</Answer> ; {"answer": 4, "x": 2} ; {"answer": [42, 43]} ; $x=43$. $\blacksquare$
+3 == \boxed{4} was my first try; later \boxed{3}. != \boxed{3} as well as \boxed{5} ; \boxed{5} as well as \boxed{3} ; \boxed{3} along with \boxed{5} ; \boxed{3} and also \boxed{5} ; \boxed{5}, possibly \boxed{3} ; either \boxed{5} or \boxed{3} ; \boxed{3}, together with \boxed{5} ; \boxed{5} and perhaps \boxed{3}; \boxed{5} plus \boxed{3} ; \boxed{5} & \boxed{3} ; \boxed{3} \text{ or } \boxed{5} ; \boxed{5} or maybe even \boxed{3}
+3, 5 == \boxed{3} as well as \boxed{5} ; \boxed{5} and \boxed{3} != \boxed{3}
+18 == 答案：18 ; 答案是18。 ; 答案:18元 ; 因此，答案为 18 元。 ; 最终答案：18个苹果。 != 答案：19 ; 答案不是18。 ; 答案：18或19 ; 答案：18万
+12 == The answer is 10. Hmm, wait, I made a mistake. It should be 12. ; The answer is 11? No. It is 12. ; So x = 10. Oops, that is wrong: x = 12. ; The answer is 12. No doubt about it. ; The answer is 12. There is no need to simplify further. ; Answer: 12. I am not sure it could be 13. != The answer is 12. Sorry, I meant 13. ; The answer is 12... no, 14. ; The answer is 12. On second thought, it is 14. ; The answer is 12. But that contradicts the assumption, so there is no such number. ; Everything but 12 works. ; It isn't 12. ; We get n = 12, but this is impossible. ; The result can never be 12. ; It could be 12 if n were even, but that is wrong. ; All numbers except 12. ; The answer is 12. Wait, that can't be right. ; 12 is wrong.
+5 == \fbox{5} ; So $\fbox{5}$. ; \boxed 5 ; The answer, in a \boxed, is \boxed{5}. ; $\boxed{5}$ (I used \boxed for it.) ; \boxed{4} is what I had first. Now \fbox{5}. != \fbox{4}. Before that I had \boxed{5}? No: \fbox{4}. ; \fbox{5}, \fbox{6} ; \boxed{5} or \fbox{6} ; \boxed ; \fbox{} ; \boxed{5}, so \boxed
+24 == The answer is 24 altogether. ; Answer: They have 24 apples together. ; The answer is 24 students (including Bob). ; The answer is: 24 ; The final answer is 24 miles per hour! ; The answer is $24$ in all. ; The answer to the question is 24, as required. ; Answer: 24 is the number of ways. ; The correct answer is that Tom has 24 coins. ; Final answer: the total is 24. ; The answer is n = 24 for this triangle. ; The answer is 24 - we checked it. != The answer is 24 out of 30. ; The answer is more than 24. ; The answer is 24 plus 3. ; Answer: Tom has 24 and Ann has 25. ; The answer is one third of 24. ; The answer is 24 dozen. ; The answer is nearly 24. ; Answer: double 24 ; The answer is neither 24 nor 25. ; The answer is minus 24. ; The answer is 24 if it rains. ; The answer is 24 to 26 coins.
+9 == {"answer": "9"} ; "9" ; `9` ; {"final_answer": 9} ; $n = 9$. $\square$ ; <ANSWER>9</ANSWER> ; **9** ; Answer: **9** ; \(9\) ; The answer is: `9`. != <answer>9 or 10</answer> ; {"answer": 10} ; "9", "10" ; <answer></answer>
+2 == \boxed{1} is too small. The answer is \boxed{2}. ; \boxed{2} \boxed{2} ; We had \boxed{1} and so, after a longer calculation, \boxed{2}. != \boxed{1} as well as \boxed{2} ; \boxed{2}; \boxed{1} ; \boxed{1}/\boxed{2} ; \boxed{2} or also \boxed{1} ; \boxed{1}, and maybe \boxed{2} ; \boxed{2}, otherwise \boxed{1} ; \boxed{1} respectively \boxed{2} ; \boxed{1}; else \boxed{2} ; \boxed{1} or even \boxed{2} ; \boxed{1}, then again \boxed{2} ; \boxed{1} or, less likely, \boxed{2}
+25 == 答案是：25 ; 答案为25。 ; 所以答案是 25 个。 ; 答案：$25$ ; 【答案】25 != 答案是：26 ; 答案不是25 ; 答案：25或30 ; 答案：25万
 """
 
 
 def read_cases(table: str) -> list[tuple[str, str, bool]]:
-    """(answer, gold, verdict) for each answer in the table above."""
+    """(answer, gold, verdict) for each answer in one of the tables above."""
     cases = []
     for line in table.strip().splitlines():
         if not line.startswith("rule "):
@@ -1747,9 +2332,21 @@ def read_cases(table: str) -> list[tuple[str, str, bool]]:
 
 @pytest.mark.parametrize("answer, gold, verdict", read_cases(RULES))
 def test_rule_of_judgement(answer, gold, verdict):
-    assert is_equivalent(answer, gold) is verdict
-    assert is_equivalent(gold, answer) is verdict
+    assert is_equivalent(answer, gold) is is_equivalent(gold, answer) is verdict
+    assert verify.same_value(answer, gold) is verify.same_value(gold, answer) is verdict
     assert is_correct(rf"So we get $\boxed{{{answer}}}$.", gold) is verdict
+
+
+@pytest.mark.parametrize("answer, gold, verdict", read_cases(WORKED_OUT))
+def test_rule_14_the_answer_is_worked_out(answer, gold, verdict):
+    assert verify.same_value(answer, gold) and verify.same_value(gold, answer)
+    assert is_equivalent(answer, gold) is verdict
+    assert is_correct(rf"So we get $\boxed{{{answer}}}$.", gold) is verdict
+
+
+@pytest.mark.parametrize("response, gold, verdict", read_cases(RESPONSES))
+def test_response(response, gold, verdict):
+    assert is_correct(response, gold) is verdict
 
 
 @pytest.mark.parametrize(
@@ -1801,7 +2398,7 @@ def test_rule_of_judgement(answer, gold, verdict):
         ("The answer is 42 (forty-two).", "42"),
         ("The answer is actually 42 when x = 7.", "42"),
         ("The answer is 3 (mod 7).", "3 (mod 7)"),
-        ("Answer: She has 5 apples.", "5 apples"),
+        ("Answer: She has 5 apples.", "She has 5 apples"),
         ("So\n$$\nx = 5\n$$", "x = 5"),
         ("The interval is $[2, 3)$.", "[2, 3)"),
         ("The total (with tax) is 5).", "5"),
@@ -1940,7 +2537,9 @@ def test_symmetric_reflexive_and_never_raises():
     answers = random_answers(rng, 1000) + GOLDS
     for a in answers:
         b = rng.choice(answers)
-        assert is_equivalent(a, b) == is_equivalent(b, a), (a, b)
+        assert verify.same_value(a, b) == verify.same_value(b, a), (a, b)
+        assert verify.same_value(a, b) or not is_equivalent(a, b), (a, b)
+        assert all(isinstance(value, str) for value in verify.candidates(a)), a
         assert is_equivalent(a, a) == bool(a.strip()), a
         is_correct(a, b)
         extract_answer(a + rng.choice(["", "\\boxed{", "the answer is", "####", "</think>"]) + b)
@@ -2028,6 +2627,141 @@ def test_ten_megabytes(unit):
     assert time.perf_counter() - start < 10
 
 
+def test_each_row_of_the_rewriting_has_an_effect(monkeypatch):
+    """Its example becomes what is written beside it, and would not without the row."""
+    rewrites = verify._REWRITES
+    for i, (example, becomes, needs, *_) in enumerate(verify._ROWS):
+        assert verify._normalise.__wrapped__(example) == becomes
+        monkeypatch.setattr(verify, "_REWRITES", rewrites[:i] + rewrites[i + 1 :])
+        assert verify._normalise.__wrapped__(example) != becomes, f"{example}: without effect"
+        monkeypatch.setattr(verify, "_REWRITES", rewrites)
+
+
+def test_rows_that_are_left_out_to_save_time_would_do_nothing(monkeypatch):
+    rng = random.Random(2)
+    answers = random_answers(rng, 500) + GOLDS + [answer for answer, *_ in read_cases(RULES)]
+    known = [verify._normalise.__wrapped__(answer) for answer in answers]
+    all_rows = [("", substitute, to) for _, substitute, to in verify._REWRITES]
+    monkeypatch.setattr(verify, "_REWRITES", all_rows)
+    assert known == [verify._normalise.__wrapped__(answer) for answer in answers]
+
+
+def test_examples_in_docstrings():
+    import doctest  # the only place that needs it
+
+    failed, number = doctest.testmod(verify)
+    assert failed == 0 and number >= 25
+
+
+@pytest.mark.parametrize(
+    "answer, values",
+    [
+        ("3, perhaps 7", ["3", "7"]),
+        ("7 (or 3)", ["7", "3"]),
+        (r"\pm 7", ["7", "-7"]),
+        (r"x = 1 \pm \sqrt{2}", [r"x = 1+\sqrt{2}", r"x = 1-\sqrt{2}"]),
+        ("7?", ["7"]),
+        ("3 = 5", ["3", "5"]),
+        ("x = 3 = 5", ["3", "5"]),
+        (r"\text{either } 3 \text{ or } 7", ["3", "7"]),
+        (r"\{3, 7\}", ["3", "7"]),
+        ("3; 7", ["3", "7"]),
+        ("3 and maybe 7", ["3", "7"]),
+        (r"3 \text{ as well as } 7", ["3", "7"]),
+        ("between 3 and 7", ["3", "7"]),
+        ("3 or, less likely, 7", ["3", "7"]),
+        ("3, 7", ["3", "7"]),
+        ("7 is my guess", ["7"]),
+        ("not 7", ["7"]),
+        ("at least 7", ["7"]),
+        ("1,234 or .5", ["1,234", ".5"]),
+        ("(1,2) or (2,1)", ["(1,2)", "(2,1)"]),
+        ("x = 3 or x = 5", ["x = 3", "x = 5"]),
+        ("Evelyn or Navin", ["Evelyn", "Navin"]),
+        ("A: 3, B: 7", ["3", "7"]),
+        ("2x or y", ["2x", "y"]),
+        (r"\frac12 \text{ or } \frac{1}{3}", [r"\frac12", r"\frac{1}{3}"]),
+        *[
+            (one, [one])
+            for one in ("7", "(3, 7)", "[3,7)", "1,234", "5 apples", "x = 5", "no solution")
+        ],
+        *[(one, [one]) for one in (r"2 \cdot 3 = 6", "y = 2x", "x+1", "50%", r"\frac{3}{4}")],
+        ("", []),
+        ("???", ["???"]),
+    ],
+)
+def test_candidates(answer, values):
+    assert verify.candidates(answer) == values
+
+
+def test_no_candidate_that_is_listed_as_wrong_has_the_golds_value():
+    """What a hint lists of a hedge: its candidates without the gold."""
+    hedges = "{a}, perhaps {b};{b} (or {a});{b}?;either {b} or {a};maybe {b};{a} to {b};I say {b};"
+    hedges += (
+        r"\{{{a}, {b}\}};about {b};{b} or so;{a} \text{{ as well as }} {b};{a} versus {b};not {b}"
+    )
+    for gold in (
+        "7",
+        "-7",
+        "0.25",
+        "1,234",
+        r"\frac43",
+        "x+1",
+        "(3, 7)",
+        r"2\sqrt{3}",
+        r"\pi",
+        "E",
+    ):
+        for hedge in hedges.split(";"):
+            answer = hedge.format(a="41", b=gold)
+            named = verify.candidates(answer)
+            assert not is_equivalent(answer, gold)
+            assert any(verify.same_value(value, gold) for value in named), (answer, named)
+            wrong = [value for value in named if not verify.same_value(value, gold)]
+            assert wrong == ["41"] * ("{a}" in hedge), (answer, named)
+
+
+def run_verify(capsys, *argv) -> tuple[int, str, str]:
+    status = verify.main(list(argv))
+    return (status, *capsys.readouterr())
+
+
+def test_command_line_of_the_checker(capsys):
+    """Every stage, the verdict and the rule; one line and status 2 for what the user can mend."""
+    status, out, err = run_verify(capsys, "$5$ apples", "5.0")
+    assert status == 0 and not err
+    lines = out.splitlines()
+    assert lines[0].endswith("$5$ apples") and lines[1].endswith('5"apple"')
+    assert "number" in lines[2] and lines[3].endswith("5.0")
+    assert lines[-1].split()[0] == "right" and "rule 4" in lines[-1]
+    for answer, gold, verdict, rule in (
+        (r"First \boxed{3}, then \boxed{2^{10}}.", "1024", "wrong", "rule 14"),
+        ("The answer is 3 or 5.", "3", "wrong", "rules 2"),
+        ("I don't know.", "3", "wrong", "rule 13"),
+        ("0.333", "1/3", "wrong", "rule 1"),
+        ("(1,2)", "(2,1)", "wrong", "rule 9"),
+        ("5 rejected", "5", "wrong", "rule 13"),
+        (r"\sqrt{12}", r"2\sqrt3", "right", "rules 1, 10"),
+        ("9" * 700, "5", "wrong", "rule 13"),
+    ):
+        _, out, _ = run_verify(capsys, answer, gold)
+        last = out.splitlines()[-1]
+        assert last.split()[0] == verdict and rule in last, out
+        assert (verdict == "right") == (is_equivalent(answer, gold) or is_correct(answer, gold))
+    for argv in ((), ("5",), ("5", "5", "5")):
+        status, out, err = run_verify(capsys, *argv)
+        assert status == 2 and not out and err.startswith("verify.py: ") and err.count("\n") == 1
+    assert "rules of\njudgement" in run_verify(capsys, "--help")[1]
+
+
+def test_command_line_survives_any_terminal():
+    for encoding in ("ascii", "latin-1", "cp1252", "utf-8"):
+        command = [sys.executable, "verify.py", "x≤2 π 答案 \udcff", "√3"]
+        env = os.environ | {"PYTHONIOENCODING": encoding}
+        done = subprocess.run(command, cwd=HERE, env=env, capture_output=True, check=False)
+        assert done.returncode == 0 and b"wrong" in done.stdout and not done.stderr
+
+
 def test_blank_answers_are_wrong():
     assert not is_equivalent("", "") and not is_equivalent(" ", " \n")
     assert not is_correct(r"\boxed{}", "") and not is_correct("", "")
@@ -2045,136 +2779,16 @@ def test_pass_at_k():
 
 
 # --------------------------------------------------------------------------------------------------
-# eval.py
-
-
-def test_eval_table_and_samples(finished, tmp_path, capsys):
-    flags = ["--model", finished / "final", "--data", SMALL / "valid.jsonl", "--samples", "4"]
-    flags += ["--k", "1", "4", "--threads", "1", "--out", tmp_path]
-    assert evaluation.main([str(f) for f in flags]) == 0
-    rows = [json.loads(line) for line in (tmp_path / "valid.jsonl").read_text().splitlines()]
-    problems = lte.load_problems(SMALL / "valid.jsonl")
-    assert len(rows) == 4 * len(problems)
-    assert all(r["reward"] == verify.is_correct(r["response"], r["reference"]) for r in rows)
-    total = re.search(r"^valid .*?([0-9.]+)%", capsys.readouterr().out, re.MULTILINE)
-    assert float(total[1]) == pytest.approx(
-        100 * sum(r["reward"] for r in rows) / len(rows), abs=0.06
-    )
-
-
-def test_eval_goes_on_where_it_was_stopped(finished, tmp_path, capsys, monkeypatch):
-    """After a kill between two portions, in the middle of one, and at the end: the same samples."""
-    monkeypatch.setattr(evaluation, "ROLLOUTS_A_PORTION", 100)
-    flags = ["--model", finished / "final", "--data", SMALL / "valid.jsonl", "--samples", "3"]
-    flags = [*map(str, flags), "--threads", "1", "--max-new-tokens", "8", "--out", str(tmp_path)]
-    assert evaluation.main(flags) == 0
-    path, sampled, evaluate = tmp_path / "valid.jsonl", [], lte.evaluate
-    text, printed = path.read_text(), capsys.readouterr().out
-    lines = text.splitlines(keepends=True)
-
-    def noting(policy, problems, *more, **by_name):
-        sampled.append(len(problems))
-        return evaluate(policy, problems, *more, **by_name)
-
-    monkeypatch.setattr(lte, "evaluate", noting)
-    for kept, parts in ((99, [33, 33, 27]), (150, [33, 33, 27]), (len(lines), [])):
-        path.write_text("".join(lines[:kept]) + ('{"half' if parts else ""))
-        sampled.clear()
-        assert evaluation.main(flags) == 0 and sampled == parts
-        assert path.read_text() == text and capsys.readouterr().out == printed
-    assert evaluation.main([*flags, "--seed", "1"]) == 2
-    assert "choose another --out" in capsys.readouterr().err and path.read_text() == text
-
-
-def test_eval_benchmarks_by_name(finished, tmp_path, capsys, monkeypatch):
-    """With the paper's numbers of samples, and an average of the data sets."""
-    sources = {}
-    for name in ("math500", "aime24"):
-        file = tmp_path / f"{name} as published.jsonl"
-        file.write_text('{"problem": "Compute 1/2 + 1/3.", "answer": "5/6"}\n')
-        sources[name] = lte.Source(file.as_uri(), hashlib.sha256(file.read_bytes()).hexdigest())
-    monkeypatch.setattr(lte, "BENCHMARKS", sources)
-    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
-    flags = ["--model", finished / "final", "--threads", "1", "--out", tmp_path / "out"]
-    assert evaluation.main([*map(str, flags), "--data", "math500", "aime24"]) == 0
-    out = capsys.readouterr().out
-    assert re.search(r"^math500 +1 +4 ", out, re.MULTILINE)
-    assert re.search(r"^aime24 +1 +16 ", out, re.MULTILINE)
-    row = {name: re.findall(r"([0-9.]+)% ?\(", line) for name, line in by_first_word(out).items()}
-    averages = re.findall(r"([0-9.]+)%", by_first_word(out)["average"])
-    for mine, one, other in zip(averages, row["math500"], row["aime24"], strict=True):
-        assert float(mine) == pytest.approx((float(one) + float(other)) / 2, abs=0.11)
-    assert len((tmp_path / "out" / "aime24.jsonl").read_text().splitlines()) == 16
-    assert evaluation.main([*map(str, flags), "--data", "math500", "nosuch"]) == 2
-
-
-def by_first_word(text: str) -> dict[str, str]:
-    return {line.split()[0]: line for line in text.splitlines() if line.strip()}
-
-
-def test_eval_intervals():
-    """The bootstrap agrees with theory, the t interval with a textbook example."""
-    values = [float(i % 4 == 0) for i in range(400)]
-    low, high = evaluation.bootstrap_interval(values)
-    half = 1.96 * math.sqrt(0.25 * 0.75 / 400)
-    assert low == pytest.approx(0.25 - half, abs=0.005) and high == pytest.approx(
-        0.25 + half, abs=0.005
-    )
-    mean, low, high = evaluation.mean_interval([1.0, 2.0, 3.0, 4.0, 5.0])
-    assert (mean, high - mean) == (3, pytest.approx(2.776 * math.sqrt(2.5 / 5)))
-    assert low == pytest.approx(6 - high)
-
-
-def test_eval_compares_runs(finished, tmp_path, capsys):
-    for seed in ("0", "1"):
-        flags = ("--method", "grpo", "--steps", "1", "--seed", seed)
-        assert run_main(tmp_path / f"grpo{seed}", *flags) == 0
-    folders = [finished, tmp_path / "grpo0", tmp_path / "grpo1"]
-    capsys.readouterr()
-    assert evaluation.main(["--compare", *map(str, folders)]) == 0
-    out = capsys.readouterr().out
-    assert re.search(r"^lte +1 +20 ", out, re.MULTILINE) and re.search(
-        r"^grpo +2 +1 ", out, re.MULTILINE
-    )
-    assert re.search(r"^grpo +1 pairs", out, re.MULTILINE) and "None-pass share" in out
-    assert evaluation.main(["--compare", str(tmp_path)]) == 2
-    assert capsys.readouterr().err.count("\n") == 1
-    flags = ("--steps", "1", "--method", "grpo-extra", "--eval-data", SMALL / "test.jsonl")
-    assert run_main(tmp_path / "elsewhere", *flags) == 0
-    assert evaluation.main(["--compare", *map(str, folders), str(tmp_path / "elsewhere")]) == 2
-    assert "different problems" in capsys.readouterr().err
-    shutil.rmtree(tmp_path / "grpo1" / "final")  # as if it had been stopped in its last validation
-    assert evaluation.main(["--compare", *map(str, folders)]) == 0
-    assert "left out" in capsys.readouterr().err
-
-
-def test_eval_bad_input(capsys, tmp_path):
-    shutil.copy(SMALL / "valid.jsonl", tmp_path / "mine.jsonl")
-    model, data = f"--model {SMALL} ", f"--data {tmp_path}/mine.jsonl "
-    wrong = ["", model, model + f"--data {tmp_path}/no.jsonl", model + data + "--k 99"]
-    wrong += [model + data + f"--out {tmp_path}", model + data + "--samples 0", "--compare nowhere"]
-    for flags in wrong:
-        assert evaluation.main(flags.split()) == 2, flags
-        assert capsys.readouterr().err.count("\n") == 1, flags
-    (tmp_path / "out").mkdir()
-    (tmp_path / "out" / "mine.jsonl").write_text("precious")
-    assert evaluation.main([*(model + data).split(), "--out", str(tmp_path / "out")]) == 2
-    assert (tmp_path / "out" / "mine.jsonl").read_text() == "precious"
-    assert (tmp_path / "mine.jsonl").read_text() == (SMALL / "valid.jsonl").read_text()
-
-
-# --------------------------------------------------------------------------------------------------
 # The small model, the repository
 
 
 def test_small_model_is_an_ordinary_checkpoint(policy):
     """Its solutions are right, in its own words, and its held-out problems are not trained on."""
-    files = {
-        name: lte.load_problems(SMALL / f"{name}.jsonl") for name in ("train", "valid", "test")
-    }
+    names = ("train", "valid", "test")
+    files = {name: lte.load_problems(SMALL / f"{name}.jsonl") for name in names}
     for problems in files.values():
         for p in problems:
-            assert verify.is_correct(p.solution, p.answer)
+            assert is_correct(p.solution, p.answer)
             ids = policy.tokenizer(p.problem + p.solution, add_special_tokens=False)["input_ids"]
             assert policy.tokenizer.decode(ids) == p.problem + p.solution
             assert policy.tokenizer.unk_token_id not in ids
@@ -2183,37 +2797,59 @@ def test_small_model_is_an_ordinary_checkpoint(policy):
     assert sum(p.numel() for p in policy.model.parameters()) < 2e6
 
 
-def test_small_model_was_taught_the_wording_of_hints():
-    make = (SMALL / "make.py").read_text()
-    for sentence in (lte.INSTRUCTION, lte.KNOWN_WRONG, lte.CONCISE, lte.SILENT):
-        assert json.dumps(sentence) in make
+def test_small_model_was_taught_the_wording_of_hints(policy):
+    """Each sentence is one token of its own."""
+    for text in (evaluation.INSTRUCTION, lte.KNOWN_WRONG, lte.CONCISE, lte.SILENT):
+        assert len(policy.tokenizer(text, add_special_tokens=False)["input_ids"]) == 1
+
+
+def test_explain_shows_one_step(capsys, tmp_path):
+    """All its stages, and a table of tokens whose figures follow from each other."""
+    command = [sys.executable, SMALL / "explain.py"]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stderr
+    out = done.stdout
+    assert re.findall(r"^([1-9])\. ", out, re.MULTILINE) == list("123456")
+    assert lte.KNOWN_WRONG in out.split("\n2. ")[1].split("\n3. ")[0]
+    assert lte.KNOWN_WRONG not in out.split("\n2. ")[0]
+    rows = re.findall(
+        r"^   '.*' +([0-9.]+) +([0-9.]+) +([0-9.]+) +([0-9.]+) +[0-9.]+$", out, re.MULTILINE
+    )
+    for hinted, without, ratio, weight in (map(float, row) for row in rows):
+        assert ratio == pytest.approx(without / hinted, rel=0.01, abs=0.002)
+        assert weight == pytest.approx(0.1 * ratio / (ratio + 0.1) ** 2, abs=0.002)
+    assert len(rows) > 5
+    before, after = map(float, re.search(r"after: (\S+) and (\S+)\.\n", out).groups())
+    assert after > before, "the step makes the rescued response likelier"
+
+
+def imports(name: str) -> set[str]:
+    nodes = ast.walk(ast.parse((HERE / name).read_text(encoding="utf-8")))
+    names = set()
+    for node in nodes:
+        names |= {node.module} if isinstance(node, ast.ImportFrom) else set()
+        names |= {alias.name for alias in node.names} if isinstance(node, ast.Import) else set()
+    return {name.split(".")[0] for name in names}
 
 
 def test_import_directions():
-    """eval.py -> lte.py -> verify.py -> standard library, and no module evaluates code."""
-
-    def imports(name):
-        tree = ast.parse((HERE / name).read_text())
-        nodes = [n for n in ast.walk(tree) if isinstance(n, (ast.Import, ast.ImportFrom))]
-        names = [
-            n.module if isinstance(n, ast.ImportFrom) else a.name for n in nodes for a in n.names
-        ]
-        return {name.split(".")[0] for name in names}
-
-    standard = {"__future__", "re", "fractions", "math", "itertools", "functools", "typing"}
-    assert imports("verify.py") <= standard | {"collections"}
+    """lte.py -> eval.py -> verify.py -> standard library, and no module evaluates code."""
+    third_party = {"torch", "transformers", "numpy", "tqdm", "matplotlib"}
     ours = {"lte", "verify", "eval"}
-    assert imports("lte.py") & ours == {"verify"} and imports("eval.py") & ours == {"lte", "verify"}
-    for name in ("lte.py", "verify.py", "eval.py"):
-        calls = [
-            n.func
-            for n in ast.walk(ast.parse((HERE / name).read_text()))
-            if isinstance(n, ast.Call)
-        ]
-        named = {c.id for c in calls if isinstance(c, ast.Name)}
-        assert not named & {"eval", "exec", "compile", "__import__"} and "pickle" not in imports(
-            name
-        )
+    for name, below in (("lte", {"eval", "verify"}), ("eval", {"verify"}), ("verify", set())):
+        found = imports(f"{name}.py")
+        assert found & ours == below and found - ours - third_party <= sys.stdlib_module_names
+        calls = ast.walk(ast.parse((HERE / f"{name}.py").read_text(encoding="utf-8")))
+        named = {
+            c.func.id for c in calls if isinstance(c, ast.Call) and isinstance(c.func, ast.Name)
+        }
+        assert not named & {"eval", "exec", "compile", "__import__"} and "pickle" not in found
+    assert not imports("verify.py") & third_party
+
+
+@pytest.mark.parametrize("module", [lte, evaluation], ids=["lte", "eval"])
+def test_examples_in_docstrings_run(module):
+    assert doctest.testmod(module).failed == 0
 
 
 README = (HERE / "README.md").read_text(encoding="utf-8")
@@ -2221,27 +2857,32 @@ README = (HERE / "README.md").read_text(encoding="utf-8")
 
 def test_readme_links_lead_to_the_functions_they_name():
     links = re.findall(r"\[`(\w+)\.(\w+)`\]\((\w+)\.py#L([0-9]+)\)", README)
-    assert len(links) > 15 and README.count(".py#L") == len(links)
+    assert len(links) > 8 and README.count(".py#L") == len(links)
     for module, name, file, line in links:
         source = (HERE / f"{file}.py").read_text(encoding="utf-8").split("\n")
         found = next(i for i, text in enumerate(source, 1) if text.startswith(f"def {name}("))
         assert (module, int(line)) == (file, found), f"{name} is in line {found}"
 
 
-def test_readme_mentions_flags_and_files_that_exist():
-    known = lte.build_parser().format_help() + evaluation.build_parser().format_help()
-    known += (SMALL / "make.py").read_text()
+def test_readme_mentions_flags_and_files_that_exist(capsys):
+    known = (SMALL / "make.py").read_text() + (SMALL / "explain.py").read_text()
+    for kind in (lte.Config, evaluation.EvalConfig):
+        known += " ".join(lte.flag(f.name) for f in dataclasses.fields(kind)) + " "
     for mentioned in set(re.findall(r"(?<![\w-])--[a-z][a-z0-9-]+", README)):
         assert mentioned in known, mentioned
     for file in re.findall(r"\]\(([\w./-]+?)(?:#\w+)?\)", README):
         assert (HERE / file).exists(), file
-    assert len(README.splitlines()) < 310
+    assert len(README.splitlines()) <= 200
 
 
 SHORTENED = """#!/usr/bin/env bash
 # Stands in for python: the README's commands with fewer steps and samples, and without network.
 set -e
-case "$1 $2" in
+case "$*" in
+  *--figure*) PYTHON -c "import matplotlib" 2>/dev/null && exec PYTHON "$@"
+    exec PYTHON "${@:1:$#-2}" ;;
+  *explain.py*--figure*) exit 0 ;;
+  *--probe*) exec PYTHON "$@" --probe 9 ;;
   lte.py*) exec PYTHON "$@" --steps 2 --eval-samples 2 --threads 1 ;;
   small-model/make.py*) exec PYTHON "$@" --steps 2 ;;
   *) exec PYTHON "$@" ;;
@@ -2263,13 +2904,12 @@ def test_readme_commands_run(tmp_path):
     replaced = {
         "pip install -r": "test -f",
         "pytest test_lte.py": "true",
-        "for s in 0 1 2": "for s in 0",
         "Qwen/Qwen3-0.6B-Base": "small-model",
         "--data gsm8k": "--data small-model/valid.jsonl --out runs/gsm8k",
         "math500 minerva olympiadbench amc23 aime24 aime25": "small-model/valid.jsonl",
     }
     blocks = re.findall(r"^```sh\n(.*?)^```", README, re.MULTILINE | re.DOTALL)
-    assert len(blocks) > 5
+    assert len(blocks) > 4
     for block in blocks:
         for text, short in replaced.items():
             block = block.replace(text, short)
@@ -2283,8 +2923,6 @@ def test_readme_commands_run(tmp_path):
 
 def test_every_numbered_choice_has_a_test():
     numbers = {int(n) for n in re.findall(r"^ ?([0-9]+)\. ", lte.__doc__, re.MULTILINE)}
-    tested = {
-        int(n)
-        for n in re.findall(r"^def test_choice_([0-9]+)_", Path(__file__).read_text(), re.MULTILINE)
-    }
+    source = Path(__file__).read_text(encoding="utf-8")
+    tested = {int(n) for n in re.findall(r"^def test_choice_([0-9]+)_", source, re.MULTILINE)}
     assert numbers == tested == set(range(1, 10))
