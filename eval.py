@@ -25,8 +25,6 @@ downhill: a function calls those below it, since Python looks names up only when
     the others, are paired by model and seed; their interval (95 %) is Student's t over the pairs.
 """
 
-from __future__ import annotations
-
 import contextlib
 import copy
 import hashlib
@@ -61,7 +59,7 @@ from verify import extract_answer, is_correct, pass_at_k
 # How good is a model?
 
 
-def evaluate(config: EvalConfig) -> None:
+def evaluate(config: "EvalConfig") -> None:
     """Ask a model every problem of every data set, grade the answers, print Pass@k."""
     data_sets = plan(config)
     folder = data_sets[0].output.parent
@@ -75,7 +73,7 @@ def evaluate(config: EvalConfig) -> None:
         rates = []
         for data_set, rows in zip(data_sets, finished, strict=True):
             taken = "" if rows is None else " (taken over: the same model, problems and settings)"
-            rows = answer(policy, data_set, config) if rows is None else rows
+            rows = sample_data_set(policy, data_set, config) if rows is None else rows
             rates.append(print_table(data_set, rows))
             print(f"{'':24}samples: {data_set.output}{taken}")
     if len(rates) > 1:
@@ -89,14 +87,14 @@ class DataSet(NamedTuple):
     """One file or benchmark of an evaluation."""
 
     name: str
-    problems: list[Problem]
+    problems: list["Problem"]
     samples: int  # per problem
     ks: list[int]  # which Pass@k to report
     output: Path  # where the samples go
     note: str  # all that decides what is sampled and how it is judged; beside the samples
 
 
-def plan(config: EvalConfig) -> list[DataSet]:
+def plan(config: "EvalConfig") -> list[DataSet]:
     """The data sets to evaluate; UserError for nonsense, before any model is loaded."""
     data_sets: list[DataSet] = []
     for name in config.data:
@@ -117,7 +115,7 @@ def plan(config: EvalConfig) -> list[DataSet]:
     return data_sets
 
 
-def note_of(config: EvalConfig, problems: list[Problem], samples: int) -> str:
+def note_of(config: "EvalConfig", problems: list["Problem"], samples: int) -> str:
     """Everything that decides what is sampled and how it is judged, as text to compare."""
     names = ("max_new_tokens", "temperature", "seed", "system_prompt")
     note = {name: getattr(config, name) for name in names} | {"samples": samples}
@@ -143,7 +141,7 @@ def read_finished(data_set: DataSet) -> list[list[dict]] | None:
     return [rows[i : i + n] for i in range(0, len(rows), n)]
 
 
-def answer(policy: Policy, data_set: DataSet, config: EvalConfig) -> list[list[dict]]:
+def sample_data_set(policy: "Policy", data_set: DataSet, config: "EvalConfig") -> list[list[dict]]:
     """Sample and grade a data set; its rows by problem, written when they are complete."""
     generator = torch.Generator().manual_seed(config.seed)
     groups = ask(policy, data_set.problems, data_set.samples, config, generator)
@@ -153,7 +151,7 @@ def answer(policy: Policy, data_set: DataSet, config: EvalConfig) -> list[list[d
     return rows
 
 
-def sample_rows(problem: Problem, rollouts: list[Rollout]) -> list[dict]:
+def sample_rows(problem: "Problem", rollouts: list["Rollout"]) -> list[dict]:
     """One row per sample: what was asked, what was answered, how it was judged."""
     rows = []
     for i, rollout in enumerate(rollouts):
@@ -180,7 +178,7 @@ def summarise(groups: list[list[dict]], ks: list[int]) -> dict:
     }
 
 
-def by_family(problems: list[Problem], groups: list) -> dict[str, list]:
+def by_family(problems: list["Problem"], groups: list) -> dict[str, list]:
     """Groups by the family of their problem; problems without one are left out."""
     families = defaultdict(list)
     for problem, group in zip(problems, groups, strict=True):
@@ -238,7 +236,12 @@ class Rollout:
 
 
 def ask(
-    policy: Policy, problems: list[Problem], size: int, config: Settings, generator, hints=None
+    policy: "Policy",
+    problems: list["Problem"],
+    size: int,
+    config: "Settings",
+    generator,
+    hints=None,
 ) -> list[list[Rollout]]:
     """`size` graded responses per problem, o ~ pi(. | q); with a list of hints, pi(. | H_q, q)."""
     pairs = zip(problems, hints or [None] * len(problems), strict=True)
@@ -250,7 +253,7 @@ def ask(
     return groups
 
 
-def grade(rollouts: list[Rollout], problem: Problem, tokenizer) -> None:
+def grade(rollouts: list[Rollout], problem: "Problem", tokenizer) -> None:
     """R(o, q): 1 if the checker finds the reference answer in the response, else 0."""
     for rollout in rollouts:
         rollout.text = tokenizer.decode(rollout.response_ids, skip_special_tokens=True)
@@ -454,12 +457,12 @@ def load_policy(name: str, device: str = "cpu") -> Policy:
                     setattr(part, key, 0.0)
         how = {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
         load = transformers.AutoModelForCausalLM.from_pretrained
-        model, report = load(name, config=config, **how, **safe)
+        model, loading = load(name, config=config, **how, **safe)
         tokenizer = transformers.AutoTokenizer.from_pretrained(name, **safe)
     except Exception as error:  # noqa: BLE001  whatever transformers has to say, in one line
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise UserError(f"can't load the model {name!r} (folder or hub name): {reason}") from None
-    check_loaded(name, model, tokenizer, report)
+    check_loaded(name, model, tokenizer, loading)
     # A chat model may end its turn with another token than a document, so there can be several.
     eos_ids: set[int] = set()
     for part in (model.generation_config, config.get_text_config(), tokenizer):
@@ -472,14 +475,14 @@ def load_policy(name: str, device: str = "cpu") -> Policy:
     return policy
 
 
-def check_loaded(name: str, model, tokenizer, report: dict) -> None:
+def check_loaded(name: str, model, tokenizer, loading: dict) -> None:
     """UserError unless every weight came from the checkpoint, and all that belongs to the model.
 
     transformers only warns, and goes on with random weights. What it ties, or leaves out on
     purpose, is not in its report.
     """
     trouble = f"the weights of {name!r} are not those of a whole {type(model).__name__}: "
-    missing, surplus = sorted(report["missing_keys"]), sorted(report["unexpected_keys"])
+    missing, surplus = sorted(loading["missing_keys"]), sorted(loading["unexpected_keys"])
     for found in surplus:  # 'module.model.norm.weight', say
         for wanted in missing:
             if found.endswith("." + wanted):
@@ -593,25 +596,25 @@ def context_length(model) -> float:
     return getattr(model.config.get_text_config(), "max_position_embeddings", None) or math.inf
 
 
-def fits(policy: Policy, problem: Problem, config: Settings, hint=None) -> bool:
+def fits(policy: Policy, problem: "Problem", config: "Settings", hint=None) -> bool:
     """Whether a problem, with its hint, leaves room for a response in the model's context."""
     prompt = build_prompt(policy.tokenizer, problem.problem, hint, config.system_prompt)
     return len(prompt) + config.max_new_tokens <= context_length(policy.model)
 
 
-def mixed_precision(model) -> bool:
-    """Whether weights are float32 and computation is bfloat16, which suits a GPU."""
-    return model.device.type != "cpu"
-
-
 def sampling_policy(policy: Policy) -> Policy:
-    """What samples: the policy itself, or in mixed precision a bfloat16 copy of it."""
-    if not mixed_precision(policy.model):
+    """What samples: on a GPU a bfloat16 copy of the policy, on a CPU the policy itself."""
+    if policy.model.device.type == "cpu":
         return policy
-    model = copy.deepcopy(policy.model)
-    for weight in model.parameters():  # and not the buffers: rotary frequencies stay float32
+    return policy._replace(model=in_bf16(policy.model))
+
+
+def in_bf16(model):
+    """A bfloat16 copy of the weights, but not of the buffers: rotary frequencies stay float32."""
+    model = copy.deepcopy(model).requires_grad_(False)
+    for weight in model.parameters():
         weight.data = weight.data.bfloat16()
-    return policy._replace(model=model.requires_grad_(False))
+    return model
 
 
 INSTRUCTION = "Reason step by step, and put the final answer in \\boxed{}."
@@ -683,6 +686,10 @@ class Problem:
     solution: str | None = None  # a worked solution, for luffy
     family: str | None = None  # a kind of problem, for tables
 
+    @property
+    def has_right_solution(self) -> bool:
+        return self.solution is not None and is_correct(self.solution, self.answer)
+
 
 PROBLEM_KEYS = ("problem", "question", "prompt")
 ANSWER_KEYS = ("answer", "final_answer", "expected_answer", "ground_truth", "target")
@@ -753,7 +760,7 @@ def one_turn(messages: list, where: str) -> str:
     return said[0]
 
 
-def locate(name: str, sources: dict[str, Source]) -> Path:
+def locate(name: str, sources: dict[str, "Source"]) -> Path:
     """The file of that name, or else the data set: fetched once, checked, kept in the user's cache.
 
     Raises UserError if there is neither, or if it can't be fetched or is not what it was.
@@ -787,7 +794,7 @@ def hash_of(problems: list[Problem]) -> str:
 # Which of several runs is better?
 
 
-def compare(folders: list[str], figure: str) -> None:
+def compare_runs(folders: list[str], figure: str) -> None:
     """Print a table of methods over models and seeds, and differences by pairs; draw curves."""
     runs = []
     for folder in folders:
@@ -1154,7 +1161,7 @@ def work(argv: list[str]) -> int:
     config = read_flags(EvalConfig, recipe + argv, title)
     check_settings(config, LEAST, ["cache_gib"])
     if config.compare:
-        compare(config.compare, config.figure)
+        compare_runs(config.compare, config.figure)
     elif config.model and config.data:
         evaluate(config)
     else:

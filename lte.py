@@ -9,7 +9,7 @@
 When all G responses to a problem fail (a none-pass problem), their advantages are 0 and GRPO learns
 nothing. LTE shows the model its own wrong answers as a hint, samples G more, puts the right ones in
 place of failed ones, and trains the model to give them *without* the hint. train_step, right below,
-is all of it; what it calls follows in the order of the calls, and from the long line on stands what
+is all of it; what it calls follows in the order of the calls; below the double line stands what
 runs it. verify.py judges, eval.py samples. Where the paper leaves room we chose as follows; each
 number has a test.
 
@@ -24,8 +24,8 @@ number has a test.
     rewards are recognised by max == min.
  5. pi_old is what the sampler recorded. In float32 sampler and trainer agree within rounding. In
     bfloat16 they don't: for on-policy responses pi_old then comes from a forward pass of the
-    trainer, so that ratios start at 1; hinted ones keep the sampler's. logprob_gap tells the
-    difference; in float32 more than 0.05 in the first update ends the run.
+    trainer, so that ratios start at 1; hinted ones keep the sampler's. logprob_gap is the
+    difference; in float32 more than 0.05 nats in a step's first update end the run.
  6. Responses of advantage 0 have no gradient and skip the forward pass, unless there is an entropy
     bonus; their tokens count in Z. An update that has no others is no optimizer step.
  7. luffy. The reference solution joins the G rollouts as number G + 1, if the checker accepts it
@@ -34,8 +34,6 @@ number has a test.
  9. Randomness. Each step draws from generators seeded by (seed, purpose, step). A resumed run has
     no generator state to restore, and validation can't change training.
 """
-
-from __future__ import annotations
 
 import contextlib
 import json
@@ -46,12 +44,11 @@ import random
 import shutil
 import signal
 import statistics
-import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field, fields, replace
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -62,14 +59,14 @@ from tqdm import tqdm
 from transformers.hf_argparser import HfArg
 
 # isort: off
-from eval import (  # noqa: F401  some of them for those who work with lte as a module
+from eval import (  # noqa: F401  some are here for those who use lte as a module
     BENCHMARKS, LEAST, TRAINING_DATA, Policy, Problem, Rollout, Settings, UserError, ask,
     bootstrap_interval, build_prompt, by_family, check_sampler, check_settings, command,
     context_length, fingerprint, fits, flag, flags_in, grade, hash_of, is_out_of_memory, json_lines,
-    load_policy, load_problems, locate, lock, mixed_precision, read_flags, read_log, replace_file,
-    sample, sample_rows, sampling_policy, short_name, summarise, temper,
+    load_policy, load_problems, locate, lock, read_flags, read_log, replace_file, sample,
+    sample_rows, sampling_policy, short_name, summarise, temper,
 )  # fmt: skip
-from verify import candidates, is_correct, same_value
+from verify import candidates, same_value
 # isort: on
 
 
@@ -77,32 +74,33 @@ class Method(NamedTuple):
     """What a method does beyond GRPO."""
 
     # Makes the hint for a none-pass group from its G rollouts and the reference answer. An empty
-    # hint is a second try without one; None is no second try.
-    hint: Callable[[list[Rollout], str], Hint | None] | None = None
+    # hint is a second try without one; None means no second try.
+    hint: Callable[[list[Rollout], str], "Hint | None"] | None = None
     solution: bool = False  # a reference solution joins each group, off-policy with pi_old = 1
 
 
 METHODS = {
     "grpo": Method(),
-    "grpo-extra": Method(hint=lambda failed, gold: Hint("none")),  # LTE's compute without its hint
+    "grpo-extra": Method(hint=lambda failed, gold: Hint("none")),  # LTE's compute, without hints
     "lte": Method(hint=lambda failed, gold: build_hint(failed, gold)),
     "luffy": Method(solution=True),
 }
 
 
 def train_step(
-    policy: Policy, pi_old: Policy, optimizer, problems: list[Problem], config: Config, step: int
-) -> tuple[list[Group], dict]:
+    policy: Policy, pi_old: Policy, optimizer, problems: list[Problem], config: "Config", step: int,
+    lap: Callable[[str], None] = lambda stage: None,
+) -> tuple[list["Group"], dict]:  # fmt: skip
     """One step of LTE, counted from 1. `pi_old` samples, and at the end is the policy again.
 
-    Returns the groups, as they were trained on, and a line for metrics.jsonl.
+    Returns the groups, as they were trained on, and metrics. `lap` is told when a stage has ended.
     """
-    method, watch = METHODS[config.method], Stopwatch(config.device)
+    method = METHODS[config.method]
 
     # 1. Sample G responses to each problem, o_i ~ pi_old(. | q), and grade them, R_i in {0, 1}.
     answers = ask(pi_old, problems, config.group_size, config, config.generator("sample", step))
     groups = [Group(problem, first) for problem, first in zip(problems, answers, strict=True)]
-    watch.lap("sample")
+    lap("sample")
 
     # 2. Hint. The problems that nobody solved have no gradient, but failures that tell something.
     none_pass = [group for group in groups if not any(r.right for r in group.rollouts)]
@@ -113,7 +111,7 @@ def train_step(
 
     # 3. Try again: G more responses under the hint, o'_i ~ pi_old(. | H_q, q), graded too.
     retried = try_again(pi_old, none_pass, config, config.generator("hint", step))
-    watch.lap("hint")
+    lap("hint")
 
     # 4. Mix: G' right ones take the places of failed ones.
     rng = random.Random(config.seed_for("mix", step))
@@ -130,13 +128,11 @@ def train_step(
             rollout.advantage = advantage
 
     # 6. Objective and update, all under the prompts without hint. Then pi_old <- pi_theta.
-    updated = update(policy, optimizer, groups, config)
+    metrics = describe(groups) | update(policy, optimizer, groups, config)
     if pi_old.model is not policy.model:
         pi_old.model.load_state_dict(policy.model.state_dict())
-    watch.lap("update")
-    described = describe(groups, config)
-    timed = watch.metrics(described["sampled_tokens"])
-    return groups, {"step": step, **described, **updated, **timed}
+    lap("update")
+    return groups, metrics
 
 
 @dataclass
@@ -145,17 +141,40 @@ class Group:
 
     problem: Problem
     rollouts: list[Rollout]  # what is trained on: at first the G rollouts, then mixed
-    hint: Hint | None = None  # H_q, if all of them failed
+    hint: "Hint | None" = None  # H_q, if all of them failed
     extra: list[Rollout] = field(default_factory=list)  # the G extra rollouts
-    first: list[Rollout] = field(init=False)  # the G rollouts before mixing
 
     def __post_init__(self):
-        self.first = self.rollouts
+        self.first = self.rollouts  # the G rollouts before mixing
 
     @property
     def rescued(self) -> bool:
         """Whether an extra rollout was right and has a place in the group; true after mixing."""
         return bool(self.extra) and any(rollout.right for rollout in self.rollouts)
+
+
+def describe(groups: list[Group]) -> dict:
+    """Metrics of a step's rollouts; reward, entropy and such are of the first G."""
+    first = [rollout for group in groups for rollout in group.first]
+    extra = [rollout for group in groups for rollout in group.extra]
+    shares = [statistics.fmean(rollout.right for rollout in group.first) for group in groups]
+    kinds = Counter(group.hint.kind for group in groups if group.extra and group.hint.text)
+    tokens = sum(len(rollout.response_ids) for rollout in first)
+    return {
+        "none_pass": shares.count(0),
+        "some_pass": sum(0 < share < 1 for share in shares),
+        "all_pass": shares.count(1),
+        "rescued": sum(group.rescued for group in groups),
+        "hints": dict.fromkeys(("Hint", "ConciseHint", "Concise"), 0) | kinds,
+        "extra_reward": statistics.fmean(rollout.reward for rollout in extra) if extra else None,
+        "reward": statistics.fmean(rollout.reward for rollout in first),
+        "response_tokens": tokens / len(first),
+        "truncated": statistics.fmean(rollout.truncated for rollout in first),
+        # Nats per token: -log pi_old of a sampled token has the entropy of its distribution as mean.
+        "entropy": -sum(p for rollout in first for p in rollout.old_logprobs) / tokens,
+        "sampled_rollouts": len(first) + len(extra),
+        "sampled_tokens": tokens + sum(len(rollout.response_ids) for rollout in extra),
+    }
 
 
 # --------------------------------------------------------------------------------------------------
@@ -172,13 +191,18 @@ MAX_ANSWERS, MAX_ANSWER_LENGTH = 8, 100
 class Hint:
     """H_q: what the failures on a none-pass problem tell the next attempts."""
 
-    kind: str  # "Hint", "ConciseHint" or "Concise", the paper's names; others have own advice
+    kind: str  # "Hint", "ConciseHint" or "Concise", the paper's names; others bring their advice
     answers: tuple[str, ...] = ()  # known to be wrong
     advice: str = ""
 
     @property
     def text(self) -> str:
-        """What is added to the prompt; nothing, if there is nothing to say."""
+        """What is added to the prompt; nothing, if there is nothing to say.
+
+        >>> print(*Hint("Hint", ("5/6", "7")).text.split(". "), sep="\n")
+        The following answers are known to be wrong: 5/6; 7
+        Do not mention this hint in your reasoning.
+        """
         sentences = [KNOWN_WRONG + "; ".join(self.answers) + "."] if self.answers else []
         sentences += [CONCISE] if self.kind in ("Concise", "ConciseHint") else []
         sentences += [self.advice] if self.advice else []
@@ -189,9 +213,11 @@ def build_hint(failed: list[Rollout], gold: str | None = None) -> Hint | None:
     """The hint for a none-pass group, by how its responses failed (paper, section 3; choice 1).
 
     All truncated: Concise. Some: ConciseHint, with the others' answers. None: Hint, the answers, or
-    None if there are none. `gold` is there to be kept out:
+    no hint if there are none. `gold` is there to be kept out.
 
-        answers 1/2, 0.5, '3, perhaps 7' and gold 7    the hint lists 1/2 and 3
+    >>> texts = [r"\\boxed{1/2}", r"\\boxed{0.5}", r"\\boxed{3, perhaps 7}"]
+    >>> build_hint([Rollout([5], text=text) for text in texts], gold="7").answers
+    ('1/2', '3')
     """
     answers: list[str] = []
     for rollout in failed:
@@ -207,8 +233,8 @@ def build_hint(failed: list[Rollout], gold: str | None = None) -> Hint | None:
 
 
 def wrong_values(answer: str, gold: str | None) -> list[str]:
-    """What may be called wrong of a failed answer: the whole, or if it names the right value among
-    others, as hedges do, the others."""
+    """What may be called wrong of a failed answer: the whole of it, or, if it names the right value
+    among others as a hedge does, these others."""
     values = candidates(answer)
     if gold is None or not any(same_value(value, gold) for value in [answer, *values]):
         return [answer] if answer else []
@@ -220,19 +246,20 @@ def shuffle_hints(none_pass: list[Group]) -> None:
     has any, in place of its own, but not its own right one."""
     own = [group.hint for group in none_pass]
     for i, group in enumerate(none_pass):
-        others = [hint.answers for hint in own[i + 1 :] + own[:i] if hint and hint.answers]
         if group.hint and group.hint.answers:
-            gold, listed = group.problem.answer, next(iter(others), ())
-            answers = tuple(a for a in listed if wrong_values(a, gold) == [a])
-            hint = replace(group.hint, answers=answers)
+            others = [hint.answers for hint in own[i + 1 :] + own[:i] if hint and hint.answers]
+            listed = next(iter(others), ())
+            right = group.problem.answer
+            kept = tuple(answer for answer in listed if wrong_values(answer, right) == [answer])
+            hint = replace(group.hint, answers=kept)
             group.hint = hint if hint.text else None
 
 
-def try_again(pi_old: Policy, none_pass: list[Group], config: Config, generator) -> list[Group]:
+def try_again(pi_old: Policy, none_pass: list[Group], config: "Config", generator) -> list[Group]:
     """G extra rollouts for each group that has a hint; returns these groups.
 
-    An empty hint leaves the prompt as it is, and these rollouts on-policy. A hint that leaves no
-    room for a response is not given.
+    An empty hint leaves the prompt as it is, and its rollouts on-policy. A hint that leaves no room
+    for a response is not given.
     """
     for group in none_pass:
         if group.hint and not fits(pi_old, group.problem, config, group.hint):
@@ -257,7 +284,9 @@ def mix_group(group: list[Rollout], hinted: list[Rollout], rng: random.Random) -
     2). The newcomers take the group's own prompt: later there will be no hint, so it is
     pi_theta(o' | q) that must rise. Their old_logprobs stay those under (H_q, q).
 
-        group of 8 failed ones, hinted with 3 right ones    5 failed ones, 3 right ones, G' = 3
+    >>> failed, right = Rollout([5], reward=0.0), Rollout([5, 6, 7], reward=1.0)  # 6, 7: the hint
+    >>> [(r.prompt_ids, r.reward) for r in mix_group([failed] * 2, [right] * 2, random.Random(0))]
+    [([5], 0.0), ([5], 1.0)]
     """
     failed = [i for i, rollout in enumerate(group) if not rollout.right]
     right = [rollout for rollout in hinted if rollout.right]
@@ -270,24 +299,17 @@ def mix_group(group: list[Rollout], hinted: list[Rollout], rng: random.Random) -
 
 def add_solution(policy: Policy, group: Group) -> None:
     """luffy: the reference solution joins the group with pi_old = 1, so that r' is pi_theta."""
-    tokenizer, solution, prompt_ids = (
-        policy.tokenizer,
-        group.problem.solution,
-        group.first[0].prompt_ids,
-    )
-    if not has_right_solution(group.problem):
+    if not group.problem.has_right_solution:
         return
-    known = tokenizer.eos_token_id in policy.eos_ids
-    eos = tokenizer.eos_token_id if known else min(policy.eos_ids)
+    eos = policy.tokenizer.eos_token_id
     encode = {"add_special_tokens": False, "split_special_tokens": True}
-    ids = [*tokenizer(solution, **encode)["input_ids"], eos]
+    ids = policy.tokenizer(group.problem.solution, **encode)["input_ids"]
+    ids.append(eos if eos in policy.eos_ids else min(policy.eos_ids))
+    prompt_ids, logprobs = group.first[0].prompt_ids, [0.0] * len(ids)
     if len(prompt_ids) + len(ids) <= context_length(policy.model):
-        reference = Rollout(prompt_ids, ids, [0.0] * len(ids), solution, 1.0, off_policy=True)
+        text = group.problem.solution
+        reference = Rollout(prompt_ids, ids, logprobs, text, reward=1.0, off_policy=True)
         group.rollouts = [*group.rollouts, reference]
-
-
-def has_right_solution(problem: Problem) -> bool:
-    return problem.solution is not None and is_correct(problem.solution, problem.answer)
 
 
 def group_advantages(rewards) -> Tensor:
@@ -295,6 +317,10 @@ def group_advantages(rewards) -> Tensor:
 
     0 where all rewards are equal; by max == min and not by std, since rounding can leave a tiny std
     and the noise divided by it would be an advantage.
+
+    >>> group_advantages([[1, 0, 0, 0], [0, 0, 0, 0]])
+    tensor([[ 1.7321, -0.5774, -0.5774, -0.5774],
+            [ 0.0000,  0.0000,  0.0000,  0.0000]])
     """
     rewards = torch.as_tensor(rewards, dtype=torch.float32)
     centred = rewards - rewards.mean(-1, keepdim=True)
@@ -315,7 +341,7 @@ def mixed_policy_loss(
 
         J = 1/Z' sum_i sum_t f(r'_it) A'_i + 1/Z sum_i sum_t min(r_it A_i, clip(r_it, 1 +- eps) A_i)
 
-    All tensors hold one entry per response token, rows end to end, [N]. logprobs: log pi_theta of a
+    All tensors have one entry per response token, rows end to end, [N]. logprobs: log pi_theta of a
     token, always without the hint. old_logprobs: log pi_old as sampled, off-policy with the hint.
     off_policy: bool. z: the count to divide a token's term by, Z or Z', of the *whole update* if
     this is a part of it, so that the losses of parts add up; a number or [N].
@@ -341,45 +367,51 @@ def shape_ratio(log_ratio: Tensor, gamma: float) -> Tensor:
 # The update
 
 
-def update(policy: Policy, optimizer, groups: list[Group], config: Config) -> dict:
+def update(policy: Policy, optimizer, groups: list[Group], config: "Config") -> dict:
     """The optimizer steps of one training step, each on its share of the groups. Returns metrics.
 
     pi_old stays that of sampling, so from the second step on ratios leave 1 and the clip matters.
     """
-    model, n, tally = policy.model, config.updates_per_step, Tally()
+    model, n = policy.model, config.updates_per_step
     shares = [groups[i * len(groups) // n : (i + 1) * len(groups) // n] for i in range(n)]
     shares = [[rollout for group in share for rollout in group.rollouts] for share in shares]
     model.train(config.gradient_checkpointing)  # it needs train mode; dropout is 0 in any mode
-    if mixed_precision(model):
-        for share in shares:
-            replace_old_logprobs(model, share, config, tally)
+    gap = max(replace_old_logprobs(model, share, config) for share in shares)
+    loss, tokens, norms = 0.0, [], []
     for i, share in enumerate(shares):
         optimizer.zero_grad(set_to_none=True)
-        accumulate_gradients(model, share, config, tally)
+        loss += accumulate_gradients(model, share, config, tokens)
         if i == 0:
-            tally.check_gap(mixed_precision(model))
+            gap = check_gap(gap, tokens, config)
         weights = [weight for weight in model.parameters() if weight.grad is not None]
         if not weights:
             continue  # nothing to learn from, so nothing moves (choice 6)
-        norm = float(torch.nn.utils.clip_grad_norm_(weights, config.max_grad_norm))
-        if math.isfinite(norm):
+        norms.append(float(torch.nn.utils.clip_grad_norm_(weights, config.max_grad_norm)))
+        if math.isfinite(norms[-1]):
             optimizer.step()
-        tally.grad_norms.append(norm)
-        optimizer.zero_grad(set_to_none=True)
+    optimizer.zero_grad(set_to_none=True)
     model.eval()
-    return tally.metrics()
+    finite = [norm for norm in norms if math.isfinite(norm)]
+    figures = {"loss": loss, "logprob_gap": gap, "grad_norm": sum(finite) / max(len(finite), 1)}
+    figures |= {"skipped_updates": len(norms) - len(finite)}
+    return figures | ratio_metrics(tokens, config.clip)
 
 
-def accumulate_gradients(model, rollouts: list[Rollout], config: Config, tally: Tally) -> None:
-    """Add up the gradient of one update over micro-batches; how they are cut does not change it."""
+def accumulate_gradients(
+    model, rollouts: list[Rollout], config: "Config", tokens: list[tuple[Tensor, ...]]
+) -> float:
+    """Add up the gradient of one update over micro-batches; how they are cut does not change it.
+
+    Returns the loss, and adds to `tokens` each micro-batch's log-ratios, advantages and kinds [N].
+    """
     counts = [0, 0]  # response tokens of the whole update, on-policy and off-policy
     for rollout in rollouts:
         counts[rollout.off_policy] += len(rollout.response_ids)
     z_on, z_off = counts if config.separate_normalisers else [sum(counts)] * 2  # choice 3
+    total = 0.0
     for batch in micro_batches(rollouts, config):
         with config.autocast():
-            entropy_too = config.entropy_coef > 0
-            logprobs, entropy = response_logprobs(model, batch, config.temperature, entropy_too)
+            logprobs, entropy = response_logprobs(model, batch, config)  # [N]
         lengths = torch.tensor([len(rollout.response_ids) for rollout in batch])
         rows = torch.tensor([[rollout.advantage, rollout.off_policy] for rollout in batch])
         advantages, off = rows.repeat_interleave(lengths, 0).to(model.device).unbind(1)  # [N]
@@ -391,11 +423,12 @@ def accumulate_gradients(model, rollouts: list[Rollout], config: Config, tally: 
         if entropy is not None:
             loss = loss - config.entropy_coef * entropy.sum() / sum(counts)
         loss.backward()
-        tally.loss += loss.item()
-        tally.add(logprobs.detach() - old_logprobs, advantages, off_policy, config.clip)
+        total += loss.item()
+        tokens.append(((logprobs - old_logprobs).detach(), advantages, off_policy))
+    return total
 
 
-def micro_batches(rollouts: list[Rollout], config: Config) -> Iterator[list[Rollout]]:
+def micro_batches(rollouts: list[Rollout], config: "Config") -> Iterator[list[Rollout]]:
     """Rollouts that have a gradient (choice 6), in batches of at most --micro-tokens tokens with
     their padding, but of one rollout at least; the longest first."""
     length = lambda rollout: len(rollout.prompt_ids) + len(rollout.response_ids)
@@ -412,10 +445,10 @@ def micro_batches(rollouts: list[Rollout], config: Config) -> Iterator[list[Roll
 
 
 def response_logprobs(
-    model, rollouts: list[Rollout], temperature: float, with_entropy: bool = False
+    model, rollouts: list[Rollout], config: "Config"
 ) -> tuple[Tensor, Tensor | None]:
     """log pi_theta of each response token under the prompt without hint, rows end to end [N], and,
-    if asked for, the entropy of each of these distributions [N], in nats.
+    for an entropy bonus, the entropy of each of these distributions [N], in nats.
 
     Padded on the right, so that positions are those of sampling, and causal attention never looks
     at padding. Only positions that predict a response token are projected to the vocabulary: masks
@@ -428,205 +461,82 @@ def response_logprobs(
     at = torch.arange(ids.shape[1], device=model.device)
     predicts = (at >= first) & (at <= last)  # [B, T]: position t predicts token t + 1
     logits = model(input_ids=ids, use_cache=False, logits_to_keep=predicts).logits
-    logits = temper(logits, temperature)  # [N, V]
+    logits = temper(logits, config.temperature)  # [N, V]
     targets = ids[:, 1:][predicts[:, :-1]]  # [N]
     logprobs = -torch.nn.functional.cross_entropy(logits, targets, reduction="none")
-    if not with_entropy:
+    if not config.entropy_coef:
         return logprobs, None
     every = logits.log_softmax(-1)
     return logprobs, -(every.exp() * every).sum(-1)
 
 
 @torch.no_grad()
-def replace_old_logprobs(model, rollouts: list[Rollout], config: Config, tally: Tally) -> None:
+def replace_old_logprobs(model, rollouts: list[Rollout], config: "Config") -> float:
     """In bfloat16: log pi_old of on-policy responses anew, by the trainer's forward pass (choice 5).
 
-    In the very micro-batches of the update, since other shapes round otherwise.
+    In the very micro-batches of the update, since other shapes round otherwise. Returns the largest
+    difference to what the sampler recorded. In float32 there is nothing to do.
     """
-    for batch in micro_batches(rollouts, config):
+    gap = 0.0
+    for batch in micro_batches(rollouts, config) if config.bf16 else ():
         with config.autocast():
-            logprobs = response_logprobs(model, batch, config.temperature)[0]
+            logprobs = response_logprobs(model, batch, config)[0]
         parts = logprobs.split([len(rollout.response_ids) for rollout in batch])
         for rollout, part in zip(batch, parts, strict=True):
             if not rollout.off_policy:
                 change = part - torch.tensor(rollout.old_logprobs, device=part.device)
-                tally.gap = max(tally.gap, float(change.abs().max()))
-                rollout.old_logprobs = part.tolist()
+                gap, rollout.old_logprobs = max(gap, float(change.abs().max())), part.tolist()
+    return gap
 
 
-class Tally:
-    """Sums over the tokens of a step, for metrics.jsonl."""
+def check_gap(gap: float, tokens: list[tuple[Tensor, ...]], config: "Config") -> float:
+    """How far what the sampler recorded is from what the trainer computes, before any weight moves.
 
-    def __init__(self):
-        self.on = self.off = self.ratio_on = self.ratio_off = self.live = self.clipped = 0
-        self.loss = self.gap = 0.0
-        self.first_update = True
-        self.grad_norms: list[float] = []
+    In float32 they differ by rounding: more than 0.05 nats raise UserError. In bfloat16 rounding
+    alone can be large, so there is a warning, above 1.
+    """
+    for log_ratio, _, off_policy in tokens:  # on-policy, log r should be 0
+        gap = max(gap, float(log_ratio.masked_fill(off_policy, 0.0).abs().max()))
+    message = f"sampler and trainer disagree about this model by {gap:.2g} nats (logprob_gap)"
+    if gap > 1 and config.bf16:
+        tqdm.write(f"warning: {message}; rounding of bfloat16 rarely makes as much")
+    elif gap > 0.05 and not config.bf16:
+        raise UserError(f"{message}: what it would learn means nothing")
+    return gap
 
-    @torch.no_grad()
-    def add(self, log_ratio: Tensor, advantages: Tensor, off_policy: Tensor, clip: float) -> None:
-        """Count a micro-batch of tokens [N]."""
-        ratio, on = log_ratio.exp(), ~off_policy
-        stopped = torch.where(advantages > 0, ratio > 1 + clip, ratio < 1 - clip)
-        live = on & (advantages != 0)
-        self.on, self.off = self.on + int(on.sum()), self.off + int(off_policy.sum())
-        self.live, self.clipped = (
-            self.live + int(live.sum()),
-            self.clipped + int((stopped & live).sum()),
-        )
-        self.ratio_on += float(ratio[on].sum())
-        self.ratio_off += float(ratio[off_policy].sum())
-        if self.first_update and on.any():  # where log r should be 0
-            self.gap = max(self.gap, float(log_ratio[on].abs().max()))
 
-    def check_gap(self, bf16: bool) -> None:
-        """After the first update's gradients: is what the sampler recorded what the trainer finds?
-
-        In float32 they differ by rounding, and more than 0.05 nats raise UserError, before any
-        weight has moved. In bfloat16 rounding alone can be large, so there is a warning, above 1.
-        """
-        self.first_update = False
-        message = f"sampler and trainer disagree about this model by {self.gap:.2g} nats"
-        if bf16 and self.gap > 1:
-            tqdm.write(f"warning: {message}; rounding of bfloat16 rarely makes as much")
-        if not bf16 and self.gap > 0.05:
-            raise UserError(f"{message} (logprob_gap): what it would learn means nothing")
-
-    def metrics(self) -> dict:
-        finite = [norm for norm in self.grad_norms if math.isfinite(norm)]
-        figures = {
-            "loss": self.loss,
-            "ratio_on": self.ratio_on / self.on if self.on else None,
-            "ratio_off": self.ratio_off / self.off if self.off else None,
-            "clip_fraction": self.clipped / self.live if self.live else None,
-            "logprob_gap": self.gap,
-            "grad_norm": statistics.fmean(finite) if finite else 0.0,
-            "skipped_updates": len(self.grad_norms) - len(finite),
-        }
-        # JSON has no nan and no infinity.
-        return {k: v if v is None or math.isfinite(v) else None for k, v in figures.items()}
+def ratio_metrics(tokens: list[tuple[Tensor, ...]], clip: float) -> dict:
+    """Mean ratios of a step's tokens, and the share of on-policy ones that the clip stops."""
+    if not tokens:
+        return dict.fromkeys(("ratio_on", "ratio_off", "clip_fraction"))
+    log_ratio, advantages, off_policy = map(torch.cat, zip(*tokens, strict=True))
+    ratio, live = log_ratio.exp(), ~off_policy & (advantages != 0)
+    stopped = torch.where(advantages > 0, ratio > 1 + clip, ratio < 1 - clip).float()
+    mean = lambda values: float(values.mean()) if len(values) else None
+    figures = {"ratio_on": mean(ratio[~off_policy]), "ratio_off": mean(ratio[off_policy])}
+    return figures | {"clip_fraction": mean(stopped[live])}
 
 
 # ==================================================================================================
-# The method ends here. From here on: running it.
+# The method ends here. Below stands what runs it.
 # ==================================================================================================
-
-# --------------------------------------------------------------------------------------------------
-# Settings
-
-
-@dataclass
-class Config(Settings):
-    """Every setting, once: a flag for each, and recipe.json beside a model holds what suits it."""
-
-    model: str = HfArg(default="small-model", help="a causal language model: folder or hub name")
-    data: str = HfArg(default="", help="problems: JSONL file, or gsm8k (MODEL/train.jsonl)")
-    eval_data: str = HfArg(default="", help="held-out: file, benchmark (test.jsonl beside --data)")
-    method: str = HfArg(default="lte", help="what to do about none-pass groups")
-    steps: int = HfArg(default=100, help="training steps")
-    rollout_budget: int = HfArg(default=0, help="end after so many rollouts (0: don't)")
-    prompts_per_step: int = HfArg(default=16, help="problems per step")
-    group_size: int = HfArg(default=8, help="G, the rollouts per problem")
-    updates_per_step: int = HfArg(default=2, help="optimizer steps per step, sharing its problems")
-    lr: float = HfArg(default=1e-6, help="learning rate of AdamW, constant")
-    clip: float = HfArg(default=0.2, help="epsilon of the clipped on-policy term")
-    gamma: float = HfArg(default=0.1, help="gamma of f(r') = r' / (r' + gamma), off-policy")
-    entropy_coef: float = HfArg(default=0.0, help="weight of the entropy bonus (LTE\u2020)")
-    separate_normalisers: bool = HfArg(default=False, help="count the tokens Z, Z' apart")
-    hint_answers: str = HfArg(
-        default="own", help="shuffled: another problem's wrong answers, the control",
-        metadata={"choices": ["own", "shuffled"]})  # fmt: skip
-    max_grad_norm: float = HfArg(default=1.0, help="the gradient is scaled down to this norm")
-    micro_tokens: int = HfArg(default=0, help="tokens per pass (0: 16384, on a CPU 1024): memory")
-    gradient_checkpointing: bool = HfArg(default=False, help="less memory, but slower")
-    eval_every: int = HfArg(default=20, help="validate every so many steps, and last (0: never)")
-    eval_samples: int = HfArg(default=16, help="samples per held-out problem")
-    save_every: int = HfArg(default=50, help="save every so many steps and at the end")
-    samples_per_step: int = HfArg(default=4, help="rollouts per step that go to samples.jsonl")
-    resume: str = HfArg(default="", help="folder of a run to go on with, under its own settings")
-    probe: int = HfArg(default=0, help="train nothing: do hints help this model? on N problems")
-
-    @property
-    def tokens_per_pass(self) -> int:
-        """A GPU wants many; on a CPU, large activations in fresh memory cost more than arithmetic."""
-        return self.micro_tokens or (1024 if self.device == "cpu" else 16_384)
-
-    def seed_for(self, purpose: str, step: int) -> int:
-        """A seed for each purpose and step. (Choice 9.)"""
-        return random.Random(f"{self.seed} {purpose} {step}").getrandbits(63)
-
-    def generator(self, purpose: str, step: int) -> torch.Generator:
-        return torch.Generator().manual_seed(self.seed_for(purpose, step))
-
-    def autocast(self) -> torch.autocast:
-        """On a GPU the trainer computes in bfloat16; weights and optimizer stay float32."""
-        kind = torch.device(self.device).type
-        return torch.autocast(kind, torch.bfloat16, enabled=kind != "cpu")
-
-
-MAY_CHANGE_ON_RESUME = ("model", "data", "eval_data", "out", "resume", "steps", "rollout_budget")
-MAY_CHANGE_ON_RESUME += ("device", "threads", "save_every", "micro_tokens", "cache_gib")
-MAY_CHANGE_ON_RESUME += ("gradient_checkpointing",)
-NOT_IN_RECIPES = ("model", "data", "eval_data", "out", "resume", "device", "probe")
-LEAST_HERE = LEAST | {"steps": 1, "rollout_budget": 0, "prompts_per_step": 1, "group_size": 2}
-LEAST_HERE |= {"updates_per_step": 1, "temperature": 0.01, "clip": 0, "entropy_coef": 0}
-LEAST_HERE |= {"micro_tokens": 0, "eval_every": 0, "eval_samples": 1, "save_every": 1}
-LEAST_HERE |= {"samples_per_step": 0, "probe": 0}
-
-
-def read_config(argv: list[str]) -> Config:
-    """Defaults, then recipe.json or the run's own settings, then flags: the last one wins."""
-    title = __doc__.split("\n\n")[0]
-    given = read_flags(Config, argv, title)
-    if given.resume:
-        path = Path(given.resume) / "config.json"
-        saved = flags_in(path, key="settings")
-        if not saved:
-            raise UserError(f"--resume {given.resume}: there is no run")
-        before, config = read_flags(Config, saved), read_flags(Config, saved + argv)
-        for name in (f.name for f in fields(Config) if f.name not in MAY_CHANGE_ON_RESUME):
-            old, new = getattr(before, name), getattr(config, name)
-            if old != new:
-                raise UserError(f"--resume {path.parent}: {flag(name)} was {old!r}, not {new!r}")
-        config.out = config.resume
-    else:
-        path = Path(given.model) / "recipe.json"
-        recipe = flags_in(path)
-        try:
-            suits = read_flags(Config, recipe)
-        except UserError as error:
-            raise UserError(f"{path}: {error}") from None
-        if any(getattr(suits, n) != getattr(Config(), n) for n in NOT_IN_RECIPES):
-            raise UserError(f"{path}: a recipe can't set any of {', '.join(NOT_IN_RECIPES)}")
-        config = read_flags(Config, recipe + argv)
-        names = [f.split("=")[0].removeprefix("--").replace("-", "_") for f in recipe]
-        taken = [f for f, n in zip(recipe, names, strict=True) if vars(suits)[n] == vars(config)[n]]
-        if taken:
-            print("from recipe.json: " + " ".join(taken).replace("=", " "))
-        kind = "probe" if config.probe else config.method
-        config.out = config.out or f"runs/{kind}-{short_name(config.model)}-s{config.seed}"
-    check_config(config)
-    return config
-
-
-def check_config(config: Config) -> None:
-    """Raise UserError for settings that make no sense."""
-    check_settings(config, LEAST_HERE, ["lr", "gamma", "max_grad_norm", "cache_gib"])
-    if config.method not in METHODS:
-        raise UserError(f"--method {config.method}: not one of {', '.join(METHODS)}")
-    if config.prompts_per_step * config.group_size > 2**20:
-        raise UserError("--prompts-per-step times --group-size: over a million rollouts per step")
-    if config.updates_per_step > config.prompts_per_step:
-        raise UserError("--updates-per-step is above --prompts-per-step: no problem for some")
-    if config.probe and not METHODS[config.method].hint:
-        raise UserError("--probe is about hints: use it with --method lte")
 
 
 # --------------------------------------------------------------------------------------------------
 # The main job
 
 
-def train(config: Config) -> int:
+def main(argv: list[str] | None = None) -> int:
+    """The command line; returns the exit status."""
+    return command("lte.py", work, argv, "a run goes on from its last checkpoint with --resume")
+
+
+def work(argv: list[str]) -> int:
+    config = read_config(argv)
+    return probe_hints(config) if config.probe else train(config)
+
+
+def train(config: "Config") -> int:
     """The whole run. Returns the exit status; raises UserError."""
     data, held_out_data = find_data(config)
     problems = load_problems(data)
@@ -634,7 +544,10 @@ def train(config: Config) -> int:
     about = {"model": fingerprint(config.model), "problems": hash_of(problems)}
     about["held_out"] = hash_of(held_out)
     if METHODS[config.method].solution:
-        count_solutions(problems, data)
+        right = sum(problem.has_right_solution for problem in problems)
+        if not right:
+            raise UserError(f"--method {config.method}: no problem in {data} has a right solution")
+        tqdm.write(f"{right} of {len(problems)} problems have a solution that gives the answer")
     policy = load_policy(config.model, config.device)
     problems = leave_out_long(policy, problems, config)
     held_out = leave_out_long(policy, held_out, config)
@@ -654,7 +567,7 @@ def train(config: Config) -> int:
     return 128 + signals[0]
 
 
-def find_data(config: Config) -> tuple[Path, Path | None]:
+def find_data(config: "Config") -> tuple[Path, Path | None]:
     """Files of the training and of the held-out problems."""
     data = Path(config.model) / "train.jsonl"
     if config.data:
@@ -667,16 +580,7 @@ def find_data(config: Config) -> tuple[Path, Path | None]:
     return data, held_out if held_out.is_file() and held_out != data else None
 
 
-def count_solutions(problems: list[Problem], data: Path) -> None:
-    """For luffy: how many problems have a solution that is right; UserError if none has."""
-    right = sum(has_right_solution(problem) for problem in problems)
-    if not right:
-        raise UserError(f"--method luffy: no problem in {data} has a right solution")
-    if right < len(problems):
-        tqdm.write(f"{right} of {len(problems)} problems have a solution that gives the answer")
-
-
-def leave_out_long(policy: Policy, problems: list[Problem], config: Config) -> list[Problem]:
+def leave_out_long(policy: Policy, problems: list[Problem], config: "Config") -> list[Problem]:
     """The problems whose prompts leave room for a response. Others are counted, in one line."""
     kept = [problem for problem in problems if fits(policy, problem, config)]
     if len(kept) < len(problems):
@@ -688,7 +592,7 @@ def leave_out_long(policy: Policy, problems: list[Problem], config: Config) -> l
     return kept
 
 
-def free_folder(config: Config) -> Path:
+def free_folder(config: "Config") -> Path:
     """The run's folder; UserError if a new run would write among other files."""
     folder = Path(config.out)
     if not config.resume and any(f.suffix != ".tmp" for f in folder.glob("*") if f.name != "lock"):
@@ -711,8 +615,9 @@ def stop_on_signals() -> Iterator[list[int]]:
         received.append(number)
         tqdm.write("stopping after this step ...")
 
-    numbers = [getattr(signal, n, None) for n in ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")]
-    before = {number: signal.signal(number, note) for number in numbers if number}
+    names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")  # Windows has not all of them
+    numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    before = {number: signal.signal(number, note) for number in numbers}
     try:
         yield received
     finally:
@@ -720,13 +625,13 @@ def stop_on_signals() -> Iterator[list[int]]:
             signal.signal(number, handler)
 
 
-def learn(run: Run, problems: list[Problem], held_out: list[Problem], signals: list[int]) -> None:
+def learn(run: "Run", problems: list[Problem], held_out: list[Problem], signals: list[int]) -> None:
     """Train and validate until the end, or until a signal."""
     config, unstable = run.config, 0
     with tqdm(total=config.steps, initial=run.step, unit="step", dynamic_ncols=True) as bar:
         while run.step < config.steps and not 0 < config.rollout_budget <= run.rollouts:
             if held_out and run.step % config.eval_every == 0:
-                validate_once(run, held_out)
+                validate(run, held_out)
             if signals:
                 return
             metrics = next_step(run, problems)
@@ -735,37 +640,40 @@ def learn(run: Run, problems: list[Problem], held_out: list[Problem], signals: l
             bar.update()
             if run.step % config.save_every == 0:
                 run.save()
-            if signals:
-                return
-            if metrics["skipped_updates"]:
-                unstable += 1
-            elif metrics["grad_norm"]:
-                unstable = 0
+            if metrics["grad_norm"] or metrics["skipped_updates"]:
+                unstable = unstable + 1 if metrics["skipped_updates"] else 0
             if unstable == 3:
                 run.save()
                 raise UserError("no finite gradient 3 steps in a row: start anew, with less --lr")
-    if held_out:
-        validate_once(run, held_out)
+    if held_out and not signals:
+        validate(run, held_out)
 
 
-def next_step(run: Run, problems: list[Problem]) -> dict:
+def next_step(run: "Run", problems: list[Problem]) -> dict:
     """Draw problems, take a step, log it; its metrics."""
-    step = run.step + 1
-    batch = draw_problems(problems, run.config, step)
+    config, step, watch = run.config, run.step + 1, Stopwatch(run.config.device)
+    batch = draw_problems(problems, config, step)
     try:
-        parts = (run.policy, run.pi_old, run.optimizer)
-        groups, metrics = train_step(*parts, batch, run.config, step)
+        what = (run.policy, run.pi_old, run.optimizer, batch, config, step)
+        groups, metrics = train_step(*what, watch.lap)
     except UserError:
         run.save()  # nothing of this step has happened to the weights
         raise
-    shown = samples_to_log(groups, run.policy.tokenizer, step, run.config.samples_per_step)
-    run.log("samples.jsonl", *shown)
+    finite = lambda x: (
+        x if not isinstance(x, float) or math.isfinite(x) else None
+    )  # JSON has no nan
+    metrics = {"step": step} | {name: finite(value) for name, value in metrics.items()}
+    metrics |= {"learning_rate": config.lr, "seconds": watch.seconds}
+    metrics["tokens_per_second"] = metrics["sampled_tokens"] / sum(watch.seconds.values())
+    metrics["peak_gib"] = watch.peak_gib()
+    shown = samples_to_log(groups, run.policy.tokenizer, step)
+    run.log("samples.jsonl", *shown[: config.samples_per_step])
     run.log("metrics.jsonl", metrics)
     run.step, run.rollouts = step, run.rollouts + metrics["sampled_rollouts"]
     return metrics
 
 
-def draw_problems(problems: list[Problem], config: Config, step: int) -> list[Problem]:
+def draw_problems(problems: list[Problem], config: "Config", step: int) -> list[Problem]:
     """The problems of a step: the next ones of the data in random order, reshuffled every epoch."""
     n, first = len(problems), (step - 1) * config.prompts_per_step
     epochs = range(first // n, (first + config.prompts_per_step - 1) // n + 1)
@@ -774,40 +682,39 @@ def draw_problems(problems: list[Problem], config: Config, step: int) -> list[Pr
     return [p for order in orders for p in order][start : start + config.prompts_per_step]
 
 
-def validate_once(run: Run, held_out: list[Problem]) -> None:
-    """Validate, unless this was done before a resume. It may take long, so the state is saved."""
+def validate(run: "Run", problems: list[Problem]) -> None:
+    """Pass@1 and Pass@k (k: --eval-samples) on held-out problems, in all and by family.
+
+    Unless this was done before a resume. It may take long, so the state is saved.
+    """
     if any(row["step"] == run.step for row in read_log(run.folder / "validation.jsonl")):
         return
     run.save()
-    v = validate(run.pi_old, held_out, run.config, run.step)
-    run.log("validation.jsonl", v)
-    rates = f"Pass@1 {v['pass@1']:6.1%}   Pass@{v['k']} {v['pass@k']:6.1%}"
-    tqdm.write(f"step {v['step']:4d}   {rates}   none-pass {v['none_pass']:6.1%}")
-
-
-def validate(policy: Policy, problems: list[Problem], config: Config, step: int) -> dict:
-    """A line for validation.jsonl: Pass@1 and Pass@k (k: --eval-samples), in all and by family."""
-    k = config.eval_samples
-    answers = ask(policy, problems, k, config, config.generator("evaluate", step))
+    config, k = run.config, run.config.eval_samples
+    answers = ask(run.pi_old, problems, k, config, config.generator("evaluate", run.step))
     groups = list(map(sample_rows, problems, answers))
     summary, families = summarise(groups, [1, k]), by_family(problems, groups)
-    rates = dict(zip(("pass@1", "pass@k"), summary.pop("pass"), strict=True))
+    (one, many), none_pass = summary.pop("pass"), summary["none_pass"]
+    row = {"step": run.step, "k": k, "pass@1": one, "pass@k": many, **summary}
     each = {name: summarise(some, [1, k])["pass"] for name, some in families.items()}
-    return {"step": step, "k": k, **rates, **summary, "families": each}
+    run.log("validation.jsonl", row | {"families": each})
+    rates = f"Pass@1 {one:6.1%}   Pass@{k} {many:6.1%}   none-pass {none_pass:6.1%}"
+    tqdm.write(f"step {run.step:4d}   {rates}")
 
 
-def report(run: Run, final: Path) -> None:
+def report(run: "Run", final: Path) -> None:
     """What was gained, and where everything is."""
-    validations = read_log(run.folder / "validation.jsonl")
+    validations, metrics = (read_log(run.folder / f"{n}.jsonl") for n in ("validation", "metrics"))
     if validations:
         print("\n" + before_after_table(validations[0], validations[-1]))
-    metrics = read_log(run.folder / "metrics.jsonl")
-    if not metrics:  # someone deleted the log of a run that had ended
-        return
     hints = sum((Counter(row["hints"]) for row in metrics), Counter())
     given = ", ".join(f"{kind} {n}" for kind, n in hints.items()) or "none"
-    peak = f"; {metrics[-1]['peak_gib']:.1f} GiB of memory" if metrics[-1]["peak_gib"] else ""
-    print(f"\n{len(metrics)} steps, {run.rollouts} rollouts{peak}; groups with a hint: {given}")
+    peak = (
+        f"{metrics[-1]['peak_gib']:.1f} GiB at most; "
+        if metrics and metrics[-1]["peak_gib"]
+        else ""
+    )
+    print(f"\n{len(metrics)} steps, {run.rollouts} rollouts; {peak}groups with a hint: {given}")
     print(f"model: {final}   log: {run.folder}/metrics.jsonl   to read: {run.folder}/samples.jsonl")
 
 
@@ -822,10 +729,6 @@ def before_after_table(before: dict, after: dict) -> str:
     return "\n".join(lines)
 
 
-# --------------------------------------------------------------------------------------------------
-# Logs
-
-
 class Stopwatch:
     """Seconds by stage, and memory."""
 
@@ -834,69 +737,37 @@ class Stopwatch:
         self.seconds = dict.fromkeys(("sample", "hint", "update"), 0.0)
 
     def lap(self, stage: str) -> None:
-        """Add the time since the last lap to a stage; of a GPU, what it still has to do."""
+        """Add the time since the last lap to a stage; on a GPU, after what it still has to do."""
         if self.device != "cpu":
             torch.cuda.synchronize(self.device)
         now = time.perf_counter()
         self.seconds[stage], self.last = self.seconds[stage] + now - self.last, now
 
-    def metrics(self, tokens: int) -> dict:
-        speed = tokens / sum(self.seconds.values())
-        return {"seconds": self.seconds, "tokens_per_second": speed, "peak_gib": self.peak_gib()}
-
     def peak_gib(self) -> float | None:
         """Most memory so far: on a GPU what torch allocated, else the process (None: unknown)."""
         if self.device != "cpu":
             return torch.cuda.max_memory_allocated(self.device) / 2**30
-        try:
+        with contextlib.suppress(ImportError):  # Windows has no such module
             import resource
-        except ImportError:  # Windows has none
-            return None
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # in KiB; on a Mac in bytes
-        return peak / 2**30 if sys.platform == "darwin" else peak / 2**20
+
+            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # in KiB; on a Mac in bytes
+            return peak / 2**30 if sys.platform == "darwin" else peak / 2**20
 
 
-def describe(groups: list[Group], config: Config) -> dict:
-    """What a step's rollouts were like; reward, entropy and such are of the first G."""
-    first = [rollout for group in groups for rollout in group.first]
-    extra = [rollout for group in groups for rollout in group.extra]
-    passed = [sum(rollout.right for rollout in group.first) for group in groups]
-    tokens = sum(len(rollout.response_ids) for rollout in first)
-    kinds = Counter(group.hint.kind for group in groups if group.extra and group.hint.text)
-    return {
-        "none_pass": passed.count(0),
-        "some_pass": sum(0 < n < config.group_size for n in passed),
-        "all_pass": passed.count(config.group_size),
-        "rescued": sum(group.rescued for group in groups),
-        "hints": dict.fromkeys(("Hint", "ConciseHint", "Concise"), 0) | kinds,
-        "extra_reward": statistics.fmean(rollout.reward for rollout in extra) if extra else None,
-        "reward": statistics.fmean(rollout.reward for rollout in first),
-        "response_tokens": tokens / len(first),
-        "truncated": statistics.fmean(rollout.truncated for rollout in first),
-        # Nats per token: -log pi_old of a sampled token has the entropy of its distribution as mean.
-        "entropy": -sum(p for rollout in first for p in rollout.old_logprobs) / tokens,
-        "learning_rate": config.lr,
-        "sampled_rollouts": len(first) + len(extra),
-        "sampled_tokens": tokens + sum(len(rollout.response_ids) for rollout in extra),
-    }
-
-
-def samples_to_log(groups: list[Group], tokenizer, step: int, count: int) -> list[dict]:
-    """A few rollouts for people to read: a wrong and a right one per group, rescued groups first."""
+def samples_to_log(groups: list[Group], tokenizer, step: int) -> list[dict]:
+    """Rollouts for people to read: a wrong and a right one per group, rescued groups first."""
     rows = []
     taught = lambda group: any(rollout.advantage for rollout in group.rollouts)
     for group in sorted(groups, key=lambda group: (not group.rescued, not taught(group))):
         for right in (False, True):
             for rollout in [r for r in group.rollouts if r.right == right][:1]:
-                row = {"step": step, "problem": group.problem.problem}
-                row |= {"reference": group.problem.answer}
+                row = {"step": step, **sample_rows(group.problem, [rollout])[0]}
                 row |= {"prompt": tokenizer.decode(rollout.prompt_ids)}
                 row |= {"hint": group.hint.text if group.hint and rollout.off_policy else None}
-                row |= {"response": rollout.text, "answer": rollout.answer}
-                row |= {"reward": rollout.reward, "truncated": rollout.truncated}
-                row |= {"off_policy": rollout.off_policy, "advantage": rollout.advantage}
-                rows.append(row)
-    return rows[:count]
+                rows.append(
+                    row | {"off_policy": rollout.off_policy, "advantage": rollout.advantage}
+                )
+    return rows
 
 
 # --------------------------------------------------------------------------------------------------
@@ -909,7 +780,7 @@ class Run:
 
     LOGS = ("metrics.jsonl", "samples.jsonl", "validation.jsonl")
 
-    def __init__(self, config: Config, policy: Policy, optimizer, about: dict):
+    def __init__(self, config: "Config", policy: Policy, optimizer, about: dict):
         self.config, self.policy, self.optimizer = config, policy, optimizer
         self.about = about  # what stands for the model and the problems
         self.pi_old = sampling_policy(policy)
@@ -927,8 +798,10 @@ class Run:
             for name, given in names.items():
                 if known.get(name) != self.about[name]:
                     raise UserError(f"--resume {self.folder}: {given} is not the run's any more")
-        settings = asdict(self.config) | {"resume": ""}
-        content = {"settings": settings, **self.about, **provenance()}
+        versions = {module.__name__: module.__version__ for module in (torch, transformers)}
+        versions["python"] = platform.python_version()
+        content = {"settings": asdict(self.config) | {"resume": ""}, **self.about}
+        content |= {"versions": versions, "command": sys.argv}
         replace_file(path, json.dumps(content, indent=1) + "\n")
         self.checkpoint.parent.mkdir(exist_ok=True)
         for name in self.LOGS:
@@ -989,43 +862,31 @@ class Run:
         return temporary.rename(final)
 
 
-def provenance() -> dict:
-    """What one needs to know to repeat a run."""
-    commit = None
-    with contextlib.suppress(OSError, subprocess.CalledProcessError):
-        git = ["git", "-C", str(Path(__file__).resolve().parent), "rev-parse", "HEAD"]
-        commit = subprocess.run(git, capture_output=True, text=True, check=True).stdout.strip()
-    versions = {module.__name__: module.__version__ for module in (torch, transformers)}
-    versions["python"] = platform.python_version()
-    return {"versions": versions, "commit": commit, "command": sys.argv}
-
-
 # --------------------------------------------------------------------------------------------------
 # Can hints help this model?
 
 
-def probe(config: Config) -> int:
+def probe_hints(config: "Config") -> int:
     """Before any training: what do hints change for the problems that nobody solves?
 
     N problems, G responses each. Those that nobody solved, and that hints can be made for, are
     tried again with G responses each under their own hints, under hints with another problem's
     answers, and without one. Every response goes to probe.jsonl.
     """
+    problems = load_problems(find_data(config)[0])
     policy = sampling_policy(load_policy(config.model, config.device))
-    problems = leave_out_long(policy, load_problems(find_data(config)[0]), config)
+    problems = leave_out_long(policy, problems, config)
     rng = random.Random(config.seed_for("probe", 0))
     problems = rng.sample(problems, min(config.probe, len(problems)))
     with lock(free_folder(config)):
         answers = ask(policy, problems, config.group_size, config, config.generator("probe", 0))
         groups = [Group(*pair) for pair in zip(problems, answers, strict=True)]
-        rows = [row for g in groups for row in sample_rows(g.problem, g.first)]
-        stuck = [group for group in groups if not any(r.right for r in group.first)]
-        print(f"{len(stuck)} of {len(groups)} problems are none-pass", end="; ")
-        stuck, tries = hints_to_try(policy, stuck, config)
-        print(f"for {len(stuck)} of them hints can be made and shuffled\n")
-        outcomes = {}
+        rows = [row for group in groups for row in sample_rows(group.problem, group.first)]
+        none_pass = [group for group in groups if not any(r.right for r in group.first)]
+        stuck, tries = hints_to_try(policy, none_pass, config)
+        asked, outcomes = [group.problem for group in stuck], {}
         for name, hints in tries.items():
-            generator, asked = config.generator(f"probe {name}", 0), [g.problem for g in stuck]
+            generator = config.generator(f"probe {name}", 0)
             again = ask(policy, asked, config.group_size, config, generator, hints)
             listed = [hint.answers for hint in tries["own hints"]]
             outcomes[name] = [outcome(*pair) for pair in zip(again, listed, strict=True)]
@@ -1033,49 +894,48 @@ def probe(config: Config) -> int:
                 told = {"try": name, "hint": hint and hint.text}
                 rows += [row | told for row in sample_rows(problem, rollouts)]
         replace_file(Path(config.out) / "probe.jsonl", json_lines(rows))
+    print(f"{len(none_pass)} of {len(groups)} problems are none-pass; hints for {len(stuck)}:\n")
     if stuck:
-        print_probe([group.problem for group in stuck], outcomes)
+        print_probe(asked, outcomes)
     print(f"\n{verdict(outcomes)}\nresponses: {config.out}/probe.jsonl")
     return 0
 
 
-def hints_to_try(policy: Policy, stuck: list[Group], config: Config) -> tuple[list[Group], dict]:
+def hints_to_try(policy: Policy, stuck: list[Group], config: "Config") -> tuple[list[Group], dict]:
     """The groups that have a hint of their own and a shuffled one, and the hints of each try."""
     for group in stuck:
         group.hint = METHODS[config.method].hint(group.first, group.problem.answer)
     own = [group.hint for group in stuck]
     shuffle_hints(stuck)
     found = [
-        (group, hint, group.hint)
-        for group, hint in zip(stuck, own, strict=True)
-        if group.hint and all(fits(policy, group.problem, config, h) for h in (hint, group.hint))
+        (group, hint, group.hint) for group, hint in zip(stuck, own, strict=True) if group.hint
     ]
+    found = [f for f in found if all(fits(policy, f[0].problem, config, h) for h in f[1:])]
     tries = {"own hints": [hint for _, hint, _ in found]}
     tries |= {"shuffled hints": [hint for _, _, hint in found], "no hint": [None] * len(found)}
     return [group for group, _, _ in found], tries
 
 
 def outcome(rollouts: list[Rollout], listed: tuple[str, ...]) -> tuple[float, float, float]:
-    """Of one problem: is one right (0 or 1), share of right ones, share that repeats a listed answer."""
+    """Of one problem: is one right (0 or 1), share of right ones, share that repeats a listed one."""
     again = [any(same_value(r.answer or "", wrong) for wrong in listed) for r in rollouts]
     right = [rollout.right for rollout in rollouts]
     return float(any(right)), statistics.fmean(right), statistics.fmean(again)
 
 
 def print_probe(problems: list[Problem], outcomes: dict[str, list[tuple]]) -> None:
-    """A block of three lines for each family and one for all, means with 95 % intervals."""
+    """Three lines for each family and for all: means with 95 % intervals."""
     heads = ("rescued", "right responses", "repeat a wrong answer")
-    print(f"{'':24}" + "".join(f"{head:>24}" for head in heads))
+    print(f"{'':32}" + "".join(f"{head:>23}" for head in heads))
     families = {name: by_family(problems, some) for name, some in outcomes.items()}
-    for family in [*families["own hints"], ""]:
+    for family in [*families["own hints"], "all"]:
         for name, everything in outcomes.items():
-            some = families[name][family] if family else everything
-            title = f"{family or 'all'} ({len(some)})" if name == "own hints" else ""
-            cells = ""
+            some = families[name].get(family, everything)
+            title, cells = f"{family} ({len(some)})" if name == "own hints" else "", ""
             for values in zip(*some, strict=True):
                 low, high = bootstrap_interval(values)
-                cells += f"{f'{statistics.fmean(values):.1%} ({low:.0%}-{high:.0%})':>24}"
-            print(f"{title:15}{name:>14}{cells[5:]}")
+                cells += f"{f'{statistics.fmean(values):.1%} ({low:.0%}-{high:.0%})':>23}"
+            print(f"{title:16}{name:16}{cells}")
 
 
 def verdict(outcomes: dict[str, list[tuple]]) -> str:
@@ -1095,18 +955,114 @@ def verdict(outcomes: dict[str, list[tuple]]) -> str:
 
 
 # --------------------------------------------------------------------------------------------------
-# Command line
+# Settings
 
 
-def main(argv: list[str] | None = None) -> int:
-    """The command line; returns the exit status."""
-    advice = "a run goes on from its last checkpoint with --resume"
-    return command("lte.py", work, argv, advice)
+@dataclass
+class Config(Settings):
+    """Every setting, once: a flag for each, and recipe.json beside a model holds what suits it."""
+
+    model: str = HfArg(default="small-model", help="a causal language model: folder or hub name")
+    data: str = HfArg(default="", help="problems: JSONL file, or gsm8k (MODEL/train.jsonl)")
+    eval_data: str = HfArg(default="", help="held-out: file, benchmark (test.jsonl beside --data)")
+    method: str = HfArg(default="lte", help="what to do about none-pass groups")
+    steps: int = HfArg(default=100, help="training steps")
+    rollout_budget: int = HfArg(default=0, help="end after so many rollouts (0: don't)")
+    prompts_per_step: int = HfArg(default=16, help="problems per step")
+    group_size: int = HfArg(default=8, help="G, the rollouts per problem")
+    updates_per_step: int = HfArg(default=2, help="optimizer steps per step, sharing its problems")
+    lr: float = HfArg(default=1e-6, help="learning rate of AdamW, constant")
+    clip: float = HfArg(default=0.2, help="epsilon of the clipped on-policy term")
+    gamma: float = HfArg(default=0.1, help="gamma of f(r') = r' / (r' + gamma), off-policy")
+    entropy_coef: float = HfArg(default=0.0, help="weight of the entropy bonus (LTE\u2020)")
+    separate_normalisers: bool = HfArg(default=False, help="count the tokens Z, Z' apart")
+    hint_answers: str = HfArg(
+        default="own", help="own; or shuffled: another problem's, the control"
+    )
+    max_grad_norm: float = HfArg(default=1.0, help="the gradient is scaled down to this norm")
+    micro_tokens: int = HfArg(default=0, help="tokens per pass (0: 16384, on a CPU 1024): memory")
+    gradient_checkpointing: bool = HfArg(default=False, help="less memory, but slower")
+    eval_every: int = HfArg(default=20, help="validate every so many steps, and last (0: never)")
+    eval_samples: int = HfArg(default=16, help="samples per held-out problem")
+    save_every: int = HfArg(default=50, help="save every so many steps and at the end")
+    samples_per_step: int = HfArg(default=4, help="rollouts per step that go to samples.jsonl")
+    resume: str = HfArg(default="", help="folder of a run to go on with, under its own settings")
+    probe: int = HfArg(default=0, help="train nothing: do hints help this model? on N problems")
+
+    @property
+    def bf16(self) -> bool:
+        """On a GPU computation is bfloat16; weights and optimizer are float32 everywhere."""
+        return self.device != "cpu"
+
+    def autocast(self) -> torch.autocast:
+        """The trainer's forward pass runs within it."""
+        return torch.autocast(torch.device(self.device).type, torch.bfloat16, enabled=self.bf16)
+
+    @property
+    def tokens_per_pass(self) -> int:
+        """A GPU wants many; on a CPU, large activations in fresh memory cost more than arithmetic."""
+        return self.micro_tokens or (1024 if self.device == "cpu" else 16_384)
+
+    def seed_for(self, purpose: str, step: int) -> int:
+        """A seed for each purpose and step. (Choice 9.)"""
+        return random.Random(f"{self.seed} {purpose} {step}").getrandbits(63)
+
+    def generator(self, purpose: str, step: int) -> torch.Generator:
+        return torch.Generator().manual_seed(self.seed_for(purpose, step))
 
 
-def work(argv: list[str]) -> int:
-    config = read_config(argv)
-    return probe(config) if config.probe else train(config)
+PLACES = ("model", "data", "eval_data", "out", "resume", "device")
+MAY_CHANGE_ON_RESUME = (*PLACES, "steps", "rollout_budget", "threads", "save_every")
+MAY_CHANGE_ON_RESUME += ("micro_tokens", "cache_gib", "gradient_checkpointing")
+AT_LEAST = LEAST | {"steps": 1, "rollout_budget": 0, "prompts_per_step": 1, "group_size": 2}
+AT_LEAST |= {"updates_per_step": 1, "temperature": 0.01, "clip": 0, "entropy_coef": 0}
+AT_LEAST |= {"micro_tokens": 0, "eval_every": 0, "eval_samples": 1, "save_every": 1}
+AT_LEAST |= {"samples_per_step": 0, "probe": 0}
+
+
+def read_config(argv: list[str]) -> Config:
+    """Defaults, then recipe.json or the run's own settings, then flags: the last one wins."""
+    given = read_flags(Config, argv, __doc__)
+    if given.resume:
+        saved = flags_in(Path(given.resume) / "config.json", key="settings")
+        if not saved:
+            raise UserError(f"--resume {given.resume}: there is no run")
+        before, config = read_flags(Config, saved), read_flags(Config, saved + argv)
+        for name, old in vars(before).items():
+            if name not in MAY_CHANGE_ON_RESUME and old != (new := getattr(config, name)):
+                raise UserError(f"--resume {given.resume}: {flag(name)} was {old!r}, not {new!r}")
+        config.out = config.resume
+    else:
+        path = Path(given.model) / "recipe.json"
+        recipe = flags_in(path)
+        try:
+            suits = vars(read_flags(Config, recipe))
+        except UserError as error:
+            raise UserError(f"{path}: {error}") from None
+        if any(suits[name] != getattr(Config(), name) for name in (*PLACES, "probe")):
+            raise UserError(f"{path}: a recipe can't set places, nor the device")
+        config = read_flags(Config, recipe + argv)
+        kind = "probe" if config.probe else config.method
+        config.out = config.out or f"runs/{kind}-{short_name(config.model)}-s{config.seed}"
+        if recipe:
+            print("recipe.json, before other flags: " + " ".join(recipe).replace("=", " "))
+    check_config(config)
+    return config
+
+
+def check_config(config: Config) -> None:
+    """Raise UserError for settings that make no sense."""
+    check_settings(config, AT_LEAST, ["lr", "gamma", "max_grad_norm", "cache_gib"])
+    for name, choices in (("method", METHODS), ("hint_answers", ("own", "shuffled"))):
+        if getattr(config, name) not in choices:
+            value = getattr(config, name)
+            raise UserError(f"{flag(name)} {value}: it must be one of {', '.join(choices)}")
+    if config.prompts_per_step * config.group_size > 2**20:
+        raise UserError("--prompts-per-step times --group-size: over a million rollouts per step")
+    if config.updates_per_step > config.prompts_per_step:
+        raise UserError("--updates-per-step is above --prompts-per-step: no problem for some")
+    if config.probe and not METHODS[config.method].hint:
+        raise UserError("--probe is about hints: use it with --method lte")
 
 
 if __name__ == "__main__":
