@@ -16,8 +16,8 @@ downhill: a function calls those below it, since Python looks names up only when
  2. Prompt, sampler and checker are those of training. There is never a hint. Temperature 0 is
     greedy, with one sample per problem.
  3. Every sample goes to a JSONL file, so that any verdict can be looked up. A data set that was
-    finished before is taken over if settings, problems, checker and each file of the model are the
-    same, and refused otherwise.
+    finished before is taken over if settings, problems, code and the model's files are the same,
+    and refused otherwise.
  4. Benchmarks by name are fetched once, checked and kept in the user's cache. Their k, which is the
     number of samples too, is the paper's as far as it is known: 4 for the larger ones, 16 for AMC
     and AIME; for a file it is 16.
@@ -32,7 +32,6 @@ import http.client
 import json
 import logging
 import math
-import os
 import random
 import re
 import sqlite3
@@ -61,21 +60,27 @@ from verify import extract_answer, is_correct, pass_at_k
 
 def evaluate(config: "EvalConfig") -> None:
     """Ask a model every problem of every data set, grade the answers, print Pass@k."""
-    data_sets = plan(config)
-    folder = data_sets[0].output.parent
+    folder = Path(config.out or f"runs/eval-{short_name(config.model)}")
+    data_sets = [data_set(name, folder, config) for name in config.data]
+    if len({d.output for d in data_sets}) < len(data_sets):
+        raise UserError("two data sets have one name: their samples would go to one file")
     folder.mkdir(parents=True, exist_ok=True)
     with lock(folder):
-        finished = [read_finished(data_set) for data_set in data_sets]
-        policy = None
+        finished = [read_finished(d) for d in data_sets]
         if None in finished:
             policy = sampling_policy(load_policy(config.model, config.device))
         print(f"{'':24}{'problems':>9}{'samples':>8}{'':62}  truncated   length")
         rates = []
-        for data_set, rows in zip(data_sets, finished, strict=True):
+        for d, rows in zip(data_sets, finished, strict=True):
             taken = "" if rows is None else " (taken over: the same model, problems and settings)"
-            rows = sample_data_set(policy, data_set, config) if rows is None else rows
-            rates.append(print_table(data_set, rows))
-            print(f"{'':24}samples: {data_set.output}{taken}")
+            if rows is None:
+                generator = torch.Generator().manual_seed(config.seed)
+                groups = ask(policy, d.problems, d.samples, config, generator)
+                rows = list(map(sample_rows, d.problems, groups))
+                replace_file(d.output.with_suffix(".settings.json"), d.note)
+                replace_file(d.output, json_lines(row for group in rows for row in group))
+            rates.append(print_table(d, rows))
+            print(f"{'':24}samples: {d.output}{taken}")
     if len(rates) > 1:
         names = [f"Pass@{k}" for k in sorted(set(config.k))] or ["Pass@1", "Pass@k"]
         means = map(statistics.fmean, zip(*rates, strict=True))
@@ -94,61 +99,40 @@ class DataSet(NamedTuple):
     note: str  # all that decides what is sampled and how it is judged; beside the samples
 
 
-def plan(config: "EvalConfig") -> list[DataSet]:
-    """The data sets to evaluate; UserError for nonsense, before any model is loaded."""
-    data_sets: list[DataSet] = []
-    for name in config.data:
-        path = locate(name, BENCHMARKS)
-        usual = 1 if config.temperature == 0 else PAPER_K.get(name, 16)
-        problems, samples = load_problems(path), config.samples or usual
-        if config.temperature == 0 and samples > 1:
-            raise UserError("--temperature 0 is greedy: all samples would be alike")
-        ks = sorted(set(config.k or [1, samples]))
-        if ks[0] < 1 or ks[-1] > samples:
-            raise UserError(f"--k must be between 1 and --samples, {samples}")
-        folder = Path(config.out or f"runs/eval-{short_name(config.model)}")
-        output = folder / f"{Path(name).stem}.jsonl"
-        if output.resolve() in {path.resolve(), *(other.output.resolve() for other in data_sets)}:
-            raise UserError(f"samples of {name} would overwrite {output}: choose another --out")
-        note = note_of(config, problems, samples)
-        data_sets.append(DataSet(name, problems, samples, ks, output, note))
-    return data_sets
-
-
-def note_of(config: "EvalConfig", problems: list["Problem"], samples: int) -> str:
-    """Everything that decides what is sampled and how it is judged, as text to compare."""
-    names = ("max_new_tokens", "temperature", "seed", "system_prompt")
-    note = {name: getattr(config, name) for name in names} | {"samples": samples}
+def data_set(name: str, folder: Path, config: "EvalConfig") -> DataSet:
+    """What is asked for by one name under --data; UserError for nonsense."""
+    path, output = locate(name, BENCHMARKS), folder / f"{Path(name).stem}.jsonl"
+    if path.resolve() == output.resolve():
+        raise UserError(f"the samples would overwrite {path}: choose another --out")
+    greedy, problems = config.temperature == 0, load_problems(path)
+    samples = config.samples or (1 if greedy else PAPER_K.get(name, 16))
+    if greedy and samples > 1:
+        raise UserError("--temperature 0 is greedy: all samples would be alike")
+    ks = sorted(set(config.k or [1, samples]))
+    if ks[0] < 1 or ks[-1] > samples:
+        raise UserError(f"--k must be between 1 and --samples, {samples}")
     code = b"".join(Path(module).read_bytes() for module in (__file__, verify.__file__))
+    note = {"model": fingerprint(config.model), "problems": hash_of(problems), "samples": samples}
     note |= {"code": hashlib.sha256(code).hexdigest(), "device": config.device.split(":")[0]}
-    note |= {"model": fingerprint(config.model), "problems": hash_of(problems)}
-    return json.dumps(note, indent=1) + "\n"
+    for setting in ("max_new_tokens", "temperature", "seed", "system_prompt"):
+        note[setting] = getattr(config, setting)
+    return DataSet(name, problems, samples, ks, output, json.dumps(note, indent=1) + "\n")
 
 
-def read_finished(data_set: DataSet) -> list[list[dict]] | None:
+def read_finished(d: DataSet) -> list[list[dict]] | None:
     """The rows of a data set that was finished before, by problem; None if there is no file.
 
     UserError if its file is of another evaluation, or not whole: nothing is overwritten.
     """
-    path, note, n = data_set.output, data_set.output.with_suffix(".settings.json"), data_set.samples
-    if not path.exists():
+    if not d.output.exists():
         return None
-    if not note.exists() or note.read_text(encoding="utf-8") != data_set.note:
-        raise UserError(f"{path} is of another model or other settings: choose another --out")
-    rows = read_log(path)
-    if [row["problem"] for row in rows] != [p.problem for p in data_set.problems for _ in range(n)]:
-        raise UserError(f"{path} was changed since it was written: choose another --out")
+    note = d.output.with_suffix(".settings.json")
+    if not note.exists() or note.read_text(encoding="utf-8") != d.note:
+        raise UserError(f"{d.output} is of another model or other settings: choose another --out")
+    rows, n = read_log(d.output), d.samples
+    if [row["problem"] for row in rows] != [p.problem for p in d.problems for _ in range(n)]:
+        raise UserError(f"{d.output} was changed since it was written: choose another --out")
     return [rows[i : i + n] for i in range(0, len(rows), n)]
-
-
-def sample_data_set(policy: "Policy", data_set: DataSet, config: "EvalConfig") -> list[list[dict]]:
-    """Sample and grade a data set; its rows by problem, written when they are complete."""
-    generator = torch.Generator().manual_seed(config.seed)
-    groups = ask(policy, data_set.problems, data_set.samples, config, generator)
-    rows = list(map(sample_rows, data_set.problems, groups))
-    replace_file(data_set.output.with_suffix(".settings.json"), data_set.note)
-    replace_file(data_set.output, json_lines(row for group in rows for row in group))
-    return rows
 
 
 def sample_rows(problem: "Problem", rollouts: list["Rollout"]) -> list[dict]:
@@ -186,13 +170,12 @@ def by_family(problems: list["Problem"], groups: list) -> dict[str, list]:
     return {family: families[family] for family in sorted(families) if family}
 
 
-def print_table(data_set: DataSet, groups: list[list[dict]]) -> list[float]:
+def print_table(d: DataSet, groups: list[list[dict]]) -> list[float]:
     """A line for each family of a data set, if it has any, and one for all of it: its Pass@k."""
-    families = by_family(data_set.problems, groups)
-    lines = {f"  {family}": some for family, some in families.items()}
-    for name, some in (lines | {Path(data_set.name).stem: groups}).items():
-        summary, cells = summarise(some, data_set.ks), ""
-        for k, mean in zip(data_set.ks, summary["pass"], strict=True):
+    lines = {f"  {family}": some for family, some in by_family(d.problems, groups).items()}
+    for name, some in (lines | {Path(d.name).stem: groups}).items():
+        summary, cells = summarise(some, d.ks), ""
+        for k, mean in zip(d.ks, summary["pass"], strict=True):
             low, high = bootstrap_interval(pass_rates(some, k))
             cells += f"{f'Pass@{k} {mean:6.1%} ({low:.1%}-{high:.1%})':31}"
         rest = f"{summary['truncated']:>11.1%}{summary['response_tokens']:>9.1f}"
@@ -236,13 +219,8 @@ class Rollout:
 
 
 def ask(
-    policy: "Policy",
-    problems: list["Problem"],
-    size: int,
-    config: "Settings",
-    generator,
-    hints=None,
-) -> list[list[Rollout]]:
+    policy: "Policy", problems: list["Problem"], size: int, config: "Settings", generator, hints=None
+) -> list[list[Rollout]]:  # fmt: skip
     """`size` graded responses per problem, o ~ pi(. | q); with a list of hints, pi(. | H_q, q)."""
     pairs = zip(problems, hints or [None] * len(problems), strict=True)
     prompts = [build_prompt(policy.tokenizer, p.problem, h, config.system_prompt) for p, h in pairs]
@@ -291,7 +269,9 @@ def sample(
     total, rollouts = len(prompts) * group_size, []
     at = {"dtype": torch.double, "device": generator.device}
     uniforms = torch.rand(total, max_new_tokens, generator=generator, **at).to(model.device)
-    with eval_mode(model), Progress(total) as bar:
+    looks = {"desc": "sampling", "unit": "response", "delay": 2, "leave": False}
+    with eval_mode(model), tqdm(total=total, **looks) as bar:
+        bar.tokens = 0
         for first in range(0, total, max_rows):
             owner = [i // group_size for i in range(first, min(first + max_rows, total))]
             some = uniforms[first : first + max_rows]
@@ -311,14 +291,18 @@ def decode(model, prompts, owner, uniforms, temperature, eos_ids, bar) -> list[R
     rows = torch.arange(n, device=model.device)  # the responses that are being decoded
     lengths, done = torch.zeros_like(rows), torch.zeros_like(rows, dtype=torch.bool)
     ids, logprobs = lengths.new_zeros(n, limit), torch.zeros(n, limit, device=model.device)
-    eos, finished = torch.tensor(sorted(eos_ids), device=model.device), 0
+    eos = torch.tensor(sorted(eos_ids), device=model.device)
+    finished = 0
     for t in range(limit):
         tokens, chosen = choose(logits, temperature, uniforms[rows, t])  # [rows]
         ids[rows, t], logprobs[rows, t] = tokens, chosen
         lengths[rows] += ~done  # an EOS counts, since the policy is to learn to stop
         before, done = finished, done | torch.isin(tokens, eos)
         finished = len(rows) if t + 1 == limit else int(done.sum())
-        bar.count(len(rows) - before, finished - before)
+        bar.tokens += len(rows) - before
+        speed = bar.tokens / max(bar.format_dict["elapsed"], 1e-3)
+        bar.set_postfix_str(f"{speed:.0f} tokens/s", refresh=False)
+        bar.update(finished - before)
         if finished == len(rows):
             break
         if finished >= len(rows) / 4:
@@ -503,12 +487,9 @@ def check_loaded(name: str, model, tokenizer, loading: dict) -> None:
         if not weight.isfinite().all():
             raise UserError(f"{trouble}{key} holds nan or infinity")
     size = model.get_input_embeddings().weight.shape[0]
-    largest = max(tokenizer.get_vocab().values(), default=0)
-    if largest >= size:
-        raise UserError(
-            f"{name!r}: the tokenizer has ids up to {largest}, the model embeds {size} tokens: "
-            "after adding tokens call model.resize_token_embeddings(len(tokenizer))"
-        )
+    if max(tokenizer.get_vocab().values(), default=0) >= size:
+        message = f"{name!r}: the tokenizer has more tokens than the {size} that the model embeds: "
+        raise UserError(message + "call model.resize_token_embeddings(len(tokenizer))")
 
 
 CHECKED_WINDOW = 1024  # tokens; a longer window is left to the check in a run's first update
@@ -603,18 +584,16 @@ def fits(policy: Policy, problem: "Problem", config: "Settings", hint=None) -> b
 
 
 def sampling_policy(policy: Policy) -> Policy:
-    """What samples: on a GPU a bfloat16 copy of the policy, on a CPU the policy itself."""
-    if policy.model.device.type == "cpu":
-        return policy
-    return policy._replace(model=in_bf16(policy.model))
+    """What samples: on a CPU the policy itself, on a GPU a bfloat16 copy of it."""
+    return policy if policy.model.device.type == "cpu" else bf16_copy(policy)
 
 
-def in_bf16(model):
-    """A bfloat16 copy of the weights, but not of the buffers: rotary frequencies stay float32."""
-    model = copy.deepcopy(model).requires_grad_(False)
+def bf16_copy(policy: Policy) -> Policy:
+    """Of the weights, but not of the buffers: rotary frequencies stay float32."""
+    model = copy.deepcopy(policy.model).requires_grad_(False)
     for weight in model.parameters():
         weight.data = weight.data.bfloat16()
-    return model
+    return policy._replace(model=model)
 
 
 INSTRUCTION = "Reason step by step, and put the final answer in \\boxed{}."
@@ -660,18 +639,18 @@ def in_chat(tokenizer, content: str, system_prompt: str) -> str:
 
 def fingerprint(model: str) -> str:
     """What stands for a model: a hash of each file in its folder, or its commit on the hub."""
-    folder = Path(model)
+    folder, total = Path(model), hashlib.sha256(model.encode())
     if not folder.is_dir():
         with contextlib.suppress(Exception):  # load_policy says what is wrong
             config = transformers.AutoConfig.from_pretrained(model, trust_remote_code=False)
-            return f"{model} {config._commit_hash}"
-        return model
+            total.update(str(config._commit_hash).encode())
+        return total.hexdigest()
     total = hashlib.sha256()
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.suffix not in (".md", ".py", ".jsonl"):  # no part of a model
+            total.update(str(path.relative_to(folder)).encode())
             with path.open("rb") as file:
-                digest = hashlib.file_digest(file, "sha256").hexdigest()
-            total.update(f"{path.relative_to(folder)} {digest}\n".encode())
+                total.update(hashlib.file_digest(file, "sha256").digest())
     return total.hexdigest()
 
 
@@ -707,11 +686,9 @@ def load_problems(path: str | Path) -> list[Problem]:
         text = Path(path).read_text(encoding="utf-8-sig")
     except (OSError, UnicodeDecodeError) as error:
         raise UserError(f"can't read the problems in {path}: {error}") from None
-    if text.lstrip().startswith("["):
-        with contextlib.suppress(ValueError, RecursionError):  # else a line that is a list, say
-            rows = json.loads(text)
-            if all(isinstance(row, dict) for row in rows):
-                text = "\n".join(map(json.dumps, rows))
+    with contextlib.suppress(ValueError, RecursionError):
+        if text.lstrip().startswith("[") and all(type(row) is dict for row in json.loads(text)):
+            text = "\n".join(map(json.dumps, json.loads(text)))
     numbered = [(i, line) for i, line in enumerate(text.split("\n"), 1) if line.strip()]
     if not numbered:
         raise UserError(f"{path} holds no problems")
@@ -760,7 +737,7 @@ def one_turn(messages: list, where: str) -> str:
     return said[0]
 
 
-def locate(name: str, sources: dict[str, "Source"]) -> Path:
+def locate(name: str, sources: dict[str, tuple[str, str]]) -> Path:
     """The file of that name, or else the data set: fetched once, checked, kept in the user's cache.
 
     Raises UserError if there is neither, or if it can't be fetched or is not what it was.
@@ -769,16 +746,15 @@ def locate(name: str, sources: dict[str, "Source"]) -> Path:
         return Path(name)
     if name not in sources:
         raise UserError(f"no file or data set {name} (data sets: {', '.join(sources)})")
-    folder = Path(os.environ.get("XDG_CACHE_HOME") or Path.home() / ".cache") / "lte"
     url, sha256 = sources[name]
-    path = folder / f"{name}-{sha256[:8]}.jsonl"
+    path = Path(torch.hub.get_dir()) / "lte" / f"{name}-{sha256[:8]}.jsonl"
     try:
         if not path.is_file():
-            folder.mkdir(parents=True, exist_ok=True)
+            path.parent.mkdir(parents=True, exist_ok=True)
             torch.hub.download_url_to_file(url, str(path), hash_prefix=sha256, progress=False)
-        elif hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+        if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
             raise UserError(f"{path} is not the file it was: delete it")
-    except RuntimeError:  # its hash
+    except RuntimeError:  # of the hash
         raise UserError(f"{url} is not the file it was: can't use {name}") from None
     except (OSError, http.client.HTTPException) as error:
         raise UserError(f"can't fetch {name} ({error}): save {url} as {path}") from None
@@ -864,11 +840,12 @@ def group_by_method(runs: list[dict]) -> dict[str, list[dict]]:
 
 
 def rate_cells(validations: list[dict]) -> str:
-    """Pass@1, Pass@k and none-pass, mean +- sd."""
+    """Pass@1, Pass@k and none-pass, mean +- sd (nan for one run)."""
     cells = ""
     for name in ("pass@1", "pass@k", "none_pass"):
-        mean, sd = mean_and_sd([100 * v[name] for v in validations])
-        cells += f"{f'{mean:.1f} +- {sd:.1f}':>15}"
+        rates = [100 * row[name] for row in validations]
+        sd = statistics.stdev(rates) if len(rates) > 1 else math.nan
+        cells += f"{f'{statistics.fmean(rates):.1f} +- {sd:.1f}':>15}"
     return cells
 
 
@@ -892,30 +869,21 @@ STUDENT_T = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.2
 STUDENT_T += [2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064]
 
 
-def mean_and_sd(values: list[float]) -> tuple[float, float]:
-    """Mean and sample standard deviation (nan for one value)."""
-    sd = statistics.stdev(values) if len(values) > 1 else math.nan
-    return statistics.fmean(values), sd
-
-
 def mean_interval(values: list[float]) -> tuple[float, float, float]:
-    """Mean and 95 % t interval of a few values (paired differences)."""
-    mean, sd = mean_and_sd(values)
-    t = STUDENT_T[len(values) - 2] if 2 <= len(values) <= len(STUDENT_T) + 1 else 1.96
-    half = t * sd / math.sqrt(len(values))
+    """Mean and 95 % t interval of a few values (paired differences); nan for one."""
+    n, mean = len(values), statistics.fmean(values)
+    t = STUDENT_T[n - 2] if 2 <= n <= len(STUDENT_T) + 1 else 1.96
+    half = t * statistics.stdev(values) / math.sqrt(n) if n > 1 else math.nan
     return mean, mean - half, mean + half
 
 
-# Okabe and Ito's colours, which colour-blind readers can tell apart
-COLOURS = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
-GREY = "#808080"  # for what is written: it can be read on light and on dark pages
+# Okabe and Ito's, which colour-blind readers can tell apart; grey can be read on light and dark
+COLOURS, GREY = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"), "#808080"
 
 
 def draw_curves(methods: dict[str, list[dict]], path: str) -> None:
-    """None-pass share of a step's problems, and Pass@1 at validations, over sampled rollouts.
-
-    Means over the runs of a method; the former is smoothed over nine steps.
-    """
+    """None-pass share of a step's problems (smoothed over nine steps) and Pass@1 at validations,
+    over sampled rollouts: means over the runs of a method."""
     try:
         import matplotlib.figure
     except ImportError:
@@ -925,11 +893,11 @@ def draw_curves(methods: dict[str, list[dict]], path: str) -> None:
         figure = matplotlib.figure.Figure(figsize=(11, 4.4), layout="constrained")
         panels = figure.subplots(1, 2)
         for i, (label, runs) in enumerate(methods.items()):
-            looks = {"label": label, "linewidth": 2, "color": COLOURS[i % len(COLOURS)]}
             for panel, curve in zip(panels, (none_pass_curve, pass_curve), strict=True):
                 curves = [curve(run) for run in runs]
                 grid = np.linspace(0, min(x[-1] for x, _ in curves), 200)
-                panel.plot(grid, np.mean([np.interp(grid, x, y) for x, y in curves], 0), **looks)
+                y = 100 * np.mean([np.interp(grid, *points) for points in curves], 0)
+                panel.plot(grid, y, label=label, linewidth=2, color=COLOURS[i % len(COLOURS)])
         for panel, title in zip(panels, ("none-pass problems [%]", "Pass@1 [%]"), strict=True):
             panel.set(xlabel="sampled rollouts", ylabel=title, ylim=(0, None))
             panel.spines[["top", "right"]].set_visible(False)
@@ -943,20 +911,14 @@ def draw_curves(methods: dict[str, list[dict]], path: str) -> None:
 
 
 def none_pass_curve(run: dict) -> tuple[np.ndarray, np.ndarray]:
-    """Rollouts and none-pass share in percent, both smoothed over nine steps."""
-    shares = [100 * m["none_pass"] / run["settings"]["prompts_per_step"] for m in run["metrics"]]
-    window = np.ones(min(9, len(shares)))
-    x, y = (np.convolve(v, window / len(window), "valid") for v in (run["rollouts"], shares))
-    return x, y
+    shares = [row["none_pass"] / run["settings"]["prompts_per_step"] for row in run["metrics"]]
+    window = np.ones(n := min(9, len(shares))) / n
+    return np.convolve(run["rollouts"], window, "valid"), np.convolve(shares, window, "valid")
 
 
 def pass_curve(run: dict) -> tuple[list[int], list[float]]:
-    """Rollouts and Pass@1 in percent at each validation."""
-    rollouts = [0, *run["rollouts"]]
-    return (
-        [rollouts[v["step"]] for v in run["validations"]],
-        [100 * v["pass@1"] for v in run["validations"]],
-    )
+    rows, rollouts = run["validations"], [0, *run["rollouts"]]
+    return [rollouts[row["step"]] for row in rows], [row["pass@1"] for row in rows]
 
 
 # --------------------------------------------------------------------------------------------------
@@ -986,43 +948,32 @@ class Settings:
 class EvalConfig(Settings):
     """Settings of eval.py."""
 
-    data: list[str] = field(
-        default_factory=list, metadata={"help": "JSONL files of problems, or names of benchmarks"}
-    )
+    data: list[str] = HfArg(default_factory=list, help="JSONL files, benchmarks")  # noqa: RUF009
     samples: int = HfArg(default=0, help="samples per problem (0: 16, benchmarks as the paper)")
-    k: list[int] = field(
-        default_factory=list, metadata={"help": "which Pass@k to report (1 and --samples)"}
-    )
-    compare: list[str] = field(
-        default_factory=list, metadata={"help": "folders of runs to compare"}
-    )
+    k: list[int] = HfArg(default_factory=list, help="which Pass@k to report")  # noqa: RUF009
+    compare: list[str] = HfArg(default_factory=list, help="folders of runs")  # noqa: RUF009
     figure: str = HfArg(default="", help="with --compare: a file for curves (needs matplotlib)")
 
 
-LEAST = {"max_new_tokens": 1, "temperature": 0, "threads": 0, "seed": 0, "samples": 0}
+POSITIVE = ("max_new_tokens", "cache_gib")
 
 
-def check_settings(config: Settings, least: dict[str, float], positive: Iterable[str]) -> None:
-    """Raise UserError for settings that make no sense."""
-    for f in fields(config):
-        value, low = getattr(config, f.name), least.get(f.name, -math.inf)
-        if isinstance(value, (int, float)) and not low <= value:
-            raise UserError(f"{flag(f.name)} is {value}: it must be at least {low}")
-        if f.name in positive and not value > 0:
-            raise UserError(f"{flag(f.name)} is {value}: it must be above 0")
-        if isinstance(value, (int, float)) and value > 2**32:
-            raise UserError(f"{flag(f.name)} is {value}: that is too much")
-    if config.threads > 1024:
-        raise UserError(f"--threads {config.threads}: no machine has as many")
+def check_settings(config: Settings, positive: Iterable[str]) -> None:
+    """Raise UserError for settings that make no sense; sets the number of CPU threads."""
+    for name, value in vars(config).items():
+        if isinstance(value, (int, float)) and not 0 <= value <= 2**32:
+            raise UserError(f"{flag(name)} is {value}: it must be at least 0, and not huge")
+        if name in positive and value == 0:
+            raise UserError(f"{flag(name)} is 0: it must be above")
+    if re.search("[\ud800-\udfff]", config.system_prompt):  # what Python makes of broken bytes
+        raise UserError("--system-prompt holds bytes that are not UTF-8")
     if config.threads:
-        torch.set_num_threads(config.threads)
+        torch.set_num_threads(min(config.threads, 1024))
     if not re.fullmatch(r"cpu|cuda(:[0-9]{1,2})?", config.device):
         raise UserError(f"--device {config.device}: use cpu, cuda or cuda:N")
     number = torch.device(config.device).index or 0
     if config.device != "cpu" and number >= torch.cuda.device_count():
         raise UserError(f"--device {config.device}: not found here; use --device cpu")
-    if config.system_prompt.encode("utf-8", "replace").decode() != config.system_prompt:
-        raise UserError("--system-prompt holds bytes that are not UTF-8")
 
 
 class Parser(HfArgumentParser):
@@ -1085,20 +1036,6 @@ def lock(folder: Path) -> Iterator[None]:
         yield
 
 
-class Progress(tqdm):
-    """Responses done of all, with tokens per second; shown once the work has taken two seconds."""
-
-    def __init__(self, total: int):
-        super().__init__(total=total, desc="sampling", unit="response", delay=2, leave=False)
-        self.tokens = 0
-
-    def count(self, tokens: int, done: int) -> None:
-        self.tokens += tokens
-        speed = self.tokens / max(self.format_dict["elapsed"], 1e-3)
-        self.set_postfix_str(f"{speed:.0f} tokens/s", refresh=False)
-        self.update(done)
-
-
 def json_lines(rows: Iterable[dict]) -> str:
     return "".join(json.dumps(row) + "\n" for row in rows)
 
@@ -1159,7 +1096,7 @@ def work(argv: list[str]) -> int:
     config = read_flags(EvalConfig, argv, title)
     recipe = flags_in(Path(config.model) / "recipe.json", names) if config.model else []
     config = read_flags(EvalConfig, recipe + argv, title)
-    check_settings(config, LEAST, ["cache_gib"])
+    check_settings(config, POSITIVE)
     if config.compare:
         compare_runs(config.compare, config.figure)
     elif config.model and config.data:
@@ -1181,35 +1118,29 @@ def main(argv: list[str] | None = None) -> int:
 PAPER_K = {"math500": 4, "minerva": 4, "olympiadbench": 4, "gsm8k": 4}  # 16 for the others
 
 
-class Source(NamedTuple):
-    """A public data set: the address of a file at a fixed commit, and the sha256 of its bytes."""
-
-    url: str
-    sha256: str
-
-
+# name: address of a file at a fixed commit, sha256 of its bytes
 GITHUB = "https://raw.githubusercontent.com/"
 GSM8K = GITHUB + "openai/grade-school-math/3101c7d5072418e28b9008a6636bde82a006892c/"
 QWEN = GITHUB + "QwenLM/Qwen2.5-Math/a45202bd16f1ec06f433442dc1152d0074773465/evaluation/data/"
 AREAL = GITHUB + "inclusionAI/AReaL/f55fe685c661b0117d888fcae47d6f46e9a85087/evaluation/data/"
 TRAINING_DATA = {
-    "gsm8k": Source(GSM8K + "grade_school_math/data/train.jsonl",
+    "gsm8k": (GSM8K + "grade_school_math/data/train.jsonl",
         "17f347dc51477c50d4efb83959dbb7c56297aba886e5544ee2aaed3024813465"),
 }  # fmt: skip
 BENCHMARKS = {
-    "math500": Source(AREAL + "math_500/test.jsonl",
+    "math500": (AREAL + "math_500/test.jsonl",
         "35dc41080a3680858b27fa7e0533d2d547825316fc5dafe5d316f4ccc5a06132"),
-    "minerva": Source(QWEN + "minerva_math/test.jsonl",
+    "minerva": (QWEN + "minerva_math/test.jsonl",
         "0e656b430d3a0a1dab6aa853f453ba3805e28e2cabe4fc72486a897cc09d8ba2"),
-    "olympiadbench": Source(QWEN + "olympiadbench/test.jsonl",
+    "olympiadbench": (QWEN + "olympiadbench/test.jsonl",
         "bb8c1e38a16ea9eacb77530315a674d883f267fbff79183effc53681b4fcc416"),
-    "amc23": Source(QWEN + "amc23/test.jsonl",
+    "amc23": (QWEN + "amc23/test.jsonl",
         "43707e1ca784602d8479de24ee8ce36609dbebc46dd152b0b12a46611aa898a4"),
-    "aime24": Source(QWEN + "aime24/test.jsonl",
+    "aime24": (QWEN + "aime24/test.jsonl",
         "af2b8bd2aa911b6333ad0df32f3ca05c7ae8ed10f1731f4372c8ae26990bf7ac"),
-    "aime25": Source(AREAL + "aime25/test.jsonl",
+    "aime25": (AREAL + "aime25/test.jsonl",
         "b4e273c02d3e7fe1b74b59eae768fc8230bfb0f79539890cb56f4361caac0331"),
-    "gsm8k": Source(GSM8K + "grade_school_math/data/test.jsonl",
+    "gsm8k": (GSM8K + "grade_school_math/data/test.jsonl",
         "3730d312f6e3440559ace48831e51066acaca737f6eabec99bccb9e4b3c39d14"),
 }  # fmt: skip
 

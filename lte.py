@@ -1,7 +1,6 @@
 """LTE: learning to reason from trial and error (arXiv 2510.26109), on one GPU or a laptop.
 
     python lte.py --model small-model                   the main job: on a CPU, in minutes
-    python lte.py --model small-model --method grpo     plain GRPO, to compare
     python lte.py --model NAME --data FILE.jsonl        any Hugging Face causal language model
     python lte.py --model NAME --data FILE.jsonl --probe 100        can hints help this model?
     python lte.py --resume runs/lte-small-model-s0      go on with a run that was stopped
@@ -10,29 +9,21 @@ When all G responses to a problem fail (a none-pass problem), their advantages a
 nothing. LTE shows the model its own wrong answers as a hint, samples G more, puts the right ones in
 place of failed ones, and trains the model to give them *without* the hint. train_step, right below,
 is all of it; what it calls follows in the order of the calls; below the double line stands what
-runs it. verify.py judges, eval.py samples. Where the paper leaves room we chose as follows; each
-number has a test.
+runs it. verify.py judges, eval.py samples. Where the paper leaves room we chose as follows; the
+functions say more, and each number has a test.
 
- 1. Hints. The wording is ours. Wrong answers stand in the order in which they were sampled, two
-    spellings of one value once, at most 8, of at most 100 characters, and none that is or holds the
-    right one. If none is left and no response was truncated, there is no hint and no second try.
- 2. G' = G. If every failed response were replaced, all rewards would be equal again and the rescue
-    lost. One of them stays, so G' is at most G - 1.
- 3. Normalisers. One token count Z for all response tokens of an update, as in LUFFY and DAPO; with
-    --separate-normalisers Z counts the on-policy and Z' the off-policy ones.
- 4. Advantages. std is that of the G rewards themselves (divides by G), without an epsilon: equal
-    rewards are recognised by max == min.
- 5. pi_old is what the sampler recorded. In float32 sampler and trainer agree within rounding. In
-    bfloat16 they don't: for on-policy responses pi_old then comes from a forward pass of the
-    trainer, so that ratios start at 1; hinted ones keep the sampler's. logprob_gap is the
-    difference; in float32 more than 0.05 nats in a step's first update end the run.
- 6. Responses of advantage 0 have no gradient and skip the forward pass, unless there is an entropy
-    bonus; their tokens count in Z. An update that has no others is no optimizer step.
- 7. luffy. The reference solution joins the G rollouts as number G + 1, if the checker accepts it
-    and it fits the context.
- 8. Dropout and router jitter are off. With them pi_theta / pi_old would not start at 1.
- 9. Randomness. Each step draws from generators seeded by (seed, purpose, step). A resumed run has
-    no generator state to restore, and validation can't change training.
+ 1. Hints: at most 8 wrong answers, none of which is or holds the right one. No answer, no hint.
+ 2. G' = G: one failed response stays, or all rewards would be equal again and the rescue lost.
+ 3. Normalisers: one count Z of all response tokens of an update; or Z and Z' with
+    --separate-normalisers.
+ 4. Advantages: std divides by G, without an epsilon; equal rewards are known by max == min.
+ 5. pi_old is what the sampler recorded; on-policy in bfloat16, what the trainer computes, so that
+    ratios start at 1.
+ 6. Responses of advantage 0 skip the forward pass, unless there is an entropy bonus. They count in
+    Z. An update without others is no optimizer step.
+ 7. luffy: the reference solution joins the G rollouts, if it is right and fits the context.
+ 8. Dropout and router jitter are off, or pi_theta / pi_old would not start at 1.
+ 9. Randomness is seeded by (seed, purpose, step), so a resumed run has no generator to restore.
 """
 
 import contextlib
@@ -60,7 +51,7 @@ from transformers.hf_argparser import HfArg
 
 # isort: off
 from eval import (  # noqa: F401  some are here for those who use lte as a module
-    BENCHMARKS, LEAST, TRAINING_DATA, Policy, Problem, Rollout, Settings, UserError, ask,
+    BENCHMARKS, POSITIVE, TRAINING_DATA, Policy, Problem, Rollout, Settings, UserError, ask,
     bootstrap_interval, build_prompt, by_family, check_sampler, check_settings, command,
     context_length, fingerprint, fits, flag, flags_in, grade, hash_of, is_out_of_memory, json_lines,
     load_policy, load_problems, locate, lock, read_flags, read_log, replace_file, sample,
@@ -199,7 +190,7 @@ class Hint:
     def text(self) -> str:
         """What is added to the prompt; nothing, if there is nothing to say.
 
-        >>> print(*Hint("Hint", ("5/6", "7")).text.split(". "), sep="\n")
+        >>> print(*Hint("Hint", ("5/6", "7")).text.split(". "), sep="\\n")
         The following answers are known to be wrong: 5/6; 7
         Do not mention this hint in your reasoning.
         """
@@ -213,7 +204,8 @@ def build_hint(failed: list[Rollout], gold: str | None = None) -> Hint | None:
     """The hint for a none-pass group, by how its responses failed (paper, section 3; choice 1).
 
     All truncated: Concise. Some: ConciseHint, with the others' answers. None: Hint, the answers, or
-    no hint if there are none. `gold` is there to be kept out.
+    no hint if there are none. Answers stand in the order in which they were sampled, two spellings
+    of one value once, and long ones not at all. `gold` is there to be kept out.
 
     >>> texts = [r"\\boxed{1/2}", r"\\boxed{0.5}", r"\\boxed{3, perhaps 7}"]
     >>> build_hint([Rollout([5], text=text) for text in texts], gold="7").answers
@@ -261,10 +253,8 @@ def try_again(pi_old: Policy, none_pass: list[Group], config: "Config", generato
     An empty hint leaves the prompt as it is, and its rollouts on-policy. A hint that leaves no room
     for a response is not given.
     """
-    for group in none_pass:
-        if group.hint and not fits(pi_old, group.problem, config, group.hint):
-            group.hint = None
-    groups = [group for group in none_pass if group.hint]
+    given = lambda group: group.hint and fits(pi_old, group.problem, config, group.hint)
+    groups = [group for group in none_pass if given(group)]
     problems, hints = [group.problem for group in groups], [group.hint for group in groups]
     extras = ask(pi_old, problems, config.group_size, config, generator, hints)
     for group, group.extra in zip(groups, extras, strict=True):
@@ -397,9 +387,7 @@ def update(policy: Policy, optimizer, groups: list[Group], config: "Config") -> 
     return figures | ratio_metrics(tokens, config.clip)
 
 
-def accumulate_gradients(
-    model, rollouts: list[Rollout], config: "Config", tokens: list[tuple[Tensor, ...]]
-) -> float:
+def accumulate_gradients(model, rollouts: list[Rollout], config: "Config", tokens: list) -> float:
     """Add up the gradient of one update over micro-batches; how they are cut does not change it.
 
     Returns the loss, and adds to `tokens` each micro-batch's log-ratios, advantages and kinds [N].
@@ -528,11 +516,11 @@ def ratio_metrics(tokens: list[tuple[Tensor, ...]], clip: float) -> dict:
 
 def main(argv: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    return command("lte.py", work, argv, "a run goes on from its last checkpoint with --resume")
+    advice = "a run goes on from its last checkpoint with --resume"
+    return command("lte.py", lambda argv: start(read_config(argv)), argv, advice)
 
 
-def work(argv: list[str]) -> int:
-    config = read_config(argv)
+def start(config: "Config") -> int:
     return probe_hints(config) if config.probe else train(config)
 
 
@@ -651,11 +639,12 @@ def learn(run: "Run", problems: list[Problem], held_out: list[Problem], signals:
 
 def next_step(run: "Run", problems: list[Problem]) -> dict:
     """Draw problems, take a step, log it; its metrics."""
-    config, step, watch = run.config, run.step + 1, Stopwatch(run.config.device)
+    config, step = run.config, run.step + 1
+    seconds, lap = stopwatch(config.device)
     batch = draw_problems(problems, config, step)
     try:
         what = (run.policy, run.pi_old, run.optimizer, batch, config, step)
-        groups, metrics = train_step(*what, watch.lap)
+        groups, metrics = train_step(*what, lap)
     except UserError:
         run.save()  # nothing of this step has happened to the weights
         raise
@@ -663,9 +652,8 @@ def next_step(run: "Run", problems: list[Problem]) -> dict:
         x if not isinstance(x, float) or math.isfinite(x) else None
     )  # JSON has no nan
     metrics = {"step": step} | {name: finite(value) for name, value in metrics.items()}
-    metrics |= {"learning_rate": config.lr, "seconds": watch.seconds}
-    metrics["tokens_per_second"] = metrics["sampled_tokens"] / sum(watch.seconds.values())
-    metrics["peak_gib"] = watch.peak_gib()
+    metrics |= {"learning_rate": config.lr, "seconds": seconds, "peak_gib": peak_gib(config.device)}
+    metrics["tokens_per_second"] = metrics["sampled_tokens"] / sum(seconds.values())
     shown = samples_to_log(groups, run.policy.tokenizer, step)
     run.log("samples.jsonl", *shown[: config.samples_per_step])
     run.log("metrics.jsonl", metrics)
@@ -729,29 +717,29 @@ def before_after_table(before: dict, after: dict) -> str:
     return "\n".join(lines)
 
 
-class Stopwatch:
-    """Seconds by stage, and memory."""
+def stopwatch(device: str) -> tuple[dict[str, float], Callable[[str], None]]:
+    """Seconds by stage, and what adds the time since its last call to a stage."""
+    seconds, last = dict.fromkeys(("sample", "hint", "update"), 0.0), time.perf_counter()
 
-    def __init__(self, device: str):
-        self.device, self.last = device, time.perf_counter()
-        self.seconds = dict.fromkeys(("sample", "hint", "update"), 0.0)
-
-    def lap(self, stage: str) -> None:
-        """Add the time since the last lap to a stage; on a GPU, after what it still has to do."""
-        if self.device != "cpu":
-            torch.cuda.synchronize(self.device)
+    def lap(stage: str) -> None:
+        nonlocal last
+        if device != "cpu":
+            torch.cuda.synchronize(device)  # let it finish what it was given
         now = time.perf_counter()
-        self.seconds[stage], self.last = self.seconds[stage] + now - self.last, now
+        seconds[stage], last = seconds[stage] + now - last, now
 
-    def peak_gib(self) -> float | None:
-        """Most memory so far: on a GPU what torch allocated, else the process (None: unknown)."""
-        if self.device != "cpu":
-            return torch.cuda.max_memory_allocated(self.device) / 2**30
-        with contextlib.suppress(ImportError):  # Windows has no such module
-            import resource
+    return seconds, lap
 
-            peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # in KiB; on a Mac in bytes
-            return peak / 2**30 if sys.platform == "darwin" else peak / 2**20
+
+def peak_gib(device: str) -> float | None:
+    """Most memory so far: on a GPU what torch allocated, else the process (None: unknown)."""
+    if device != "cpu":
+        return torch.cuda.max_memory_allocated(device) / 2**30
+    with contextlib.suppress(ImportError):  # Windows has no such module
+        import resource
+
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # in KiB; on a Mac in bytes
+        return peak / 2**30 if sys.platform == "darwin" else peak / 2**20
 
 
 def samples_to_log(groups: list[Group], tokenizer, step: int) -> list[dict]:
@@ -884,19 +872,19 @@ def probe_hints(config: "Config") -> int:
         rows = [row for group in groups for row in sample_rows(group.problem, group.first)]
         none_pass = [group for group in groups if not any(r.right for r in group.first)]
         stuck, tries = hints_to_try(policy, none_pass, config)
-        asked, outcomes = [group.problem for group in stuck], {}
+        outcomes = {}
         for name, hints in tries.items():
-            generator = config.generator(f"probe {name}", 0)
-            again = ask(policy, asked, config.group_size, config, generator, hints)
-            listed = [hint.answers for hint in tries["own hints"]]
-            outcomes[name] = [outcome(*pair) for pair in zip(again, listed, strict=True)]
-            for problem, hint, rollouts in zip(asked, hints, again, strict=True):
-                told = {"try": name, "hint": hint and hint.text}
-                rows += [row | told for row in sample_rows(problem, rollouts)]
+            for group, hint in zip(stuck, hints, strict=True):
+                group.hint = hint
+            try_again(policy, stuck, config, config.generator(f"probe {name}", 0))
+            outcomes[name] = list(map(outcome, stuck, tries["own hints"]))
+            for group in stuck:
+                told = {"try": name, "hint": group.hint.text}
+                rows += [row | told for row in sample_rows(group.problem, group.extra)]
         replace_file(Path(config.out) / "probe.jsonl", json_lines(rows))
     print(f"{len(none_pass)} of {len(groups)} problems are none-pass; hints for {len(stuck)}:\n")
     if stuck:
-        print_probe(asked, outcomes)
+        print_probe([group.problem for group in stuck], outcomes)
     print(f"\n{verdict(outcomes)}\nresponses: {config.out}/probe.jsonl")
     return 0
 
@@ -912,14 +900,14 @@ def hints_to_try(policy: Policy, stuck: list[Group], config: "Config") -> tuple[
     ]
     found = [f for f in found if all(fits(policy, f[0].problem, config, h) for h in f[1:])]
     tries = {"own hints": [hint for _, hint, _ in found]}
-    tries |= {"shuffled hints": [hint for _, _, hint in found], "no hint": [None] * len(found)}
-    return [group for group, _, _ in found], tries
+    tries |= {"shuffled hints": [hint for _, _, hint in found]}
+    return [group for group, _, _ in found], tries | {"no hint": [Hint("none")] * len(found)}
 
 
-def outcome(rollouts: list[Rollout], listed: tuple[str, ...]) -> tuple[float, float, float]:
-    """Of one problem: is one right (0 or 1), share of right ones, share that repeats a listed one."""
-    again = [any(same_value(r.answer or "", wrong) for wrong in listed) for r in rollouts]
-    right = [rollout.right for rollout in rollouts]
+def outcome(group: Group, own: Hint) -> tuple[float, float, float]:
+    """Is an extra rollout right (0 or 1); share of right ones; of those that repeat a known error."""
+    again = [any(same_value(r.answer or "", a) for a in own.answers) for r in group.extra]
+    right = [rollout.right for rollout in group.extra]
     return float(any(right)), statistics.fmean(right), statistics.fmean(again)
 
 
@@ -1014,10 +1002,8 @@ class Config(Settings):
 PLACES = ("model", "data", "eval_data", "out", "resume", "device")
 MAY_CHANGE_ON_RESUME = (*PLACES, "steps", "rollout_budget", "threads", "save_every")
 MAY_CHANGE_ON_RESUME += ("micro_tokens", "cache_gib", "gradient_checkpointing")
-AT_LEAST = LEAST | {"steps": 1, "rollout_budget": 0, "prompts_per_step": 1, "group_size": 2}
-AT_LEAST |= {"updates_per_step": 1, "temperature": 0.01, "clip": 0, "entropy_coef": 0}
-AT_LEAST |= {"micro_tokens": 0, "eval_every": 0, "eval_samples": 1, "save_every": 1}
-AT_LEAST |= {"samples_per_step": 0, "probe": 0}
+ABOVE_0 = (*POSITIVE, "steps", "prompts_per_step", "updates_per_step", "lr", "gamma")
+ABOVE_0 += ("max_grad_norm", "eval_samples", "save_every", "temperature")
 
 
 def read_config(argv: list[str]) -> Config:
@@ -1052,7 +1038,9 @@ def read_config(argv: list[str]) -> Config:
 
 def check_config(config: Config) -> None:
     """Raise UserError for settings that make no sense."""
-    check_settings(config, AT_LEAST, ["lr", "gamma", "max_grad_norm", "cache_gib"])
+    check_settings(config, ABOVE_0)
+    if config.group_size < 2 or config.temperature < 0.01:
+        raise UserError("--group-size must be at least 2 and --temperature at least 0.01")
     for name, choices in (("method", METHODS), ("hint_answers", ("own", "shuffled"))):
         if getattr(config, name) not in choices:
             value = getattr(config, name)

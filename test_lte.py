@@ -329,7 +329,7 @@ def test_a_hint_that_leaves_no_room_is_not_given(policy):
     problem = some_problems(1)[0]
     group = lte.Group(problem, [said(9)], lte.Hint("own", advice="and " * 300))
     assert lte.try_again(policy, [group], small_config(), torch.Generator()) == []
-    assert group.hint is None and not group.extra
+    assert not group.extra
 
 
 def test_grpo_extra_is_lte_with_an_empty_hint(monkeypatch):
@@ -341,8 +341,6 @@ def test_grpo_extra_is_lte_with_an_empty_hint(monkeypatch):
         groups, metrics = step_of(fresh_policy(), method=method)
         rows = [[dataclasses.astuple(r) for r in g.rollouts] for g in groups]
         assert metrics["none_pass"] and not any(r.off_policy for g in groups for r in g.rollouts)
-        for name in ("seconds", "tokens_per_second", "peak_gib"):
-            metrics.pop(name)
         seen[method] = rows, metrics
     assert seen["lte"] == seen["grpo-extra"]
 
@@ -438,7 +436,7 @@ def gradient(model, rollouts, **settings) -> torch.Tensor:
     """The gradient of one update, flat."""
     model.zero_grad(set_to_none=True)
     config = lte.Config(device="cpu", **settings)
-    lte.accumulate_gradients(model, rollouts, config, lte.Tally())
+    lte.accumulate_gradients(model, rollouts, config, [])
     return torch.cat([p.grad.flatten() for p in model.parameters() if p.grad is not None])
 
 
@@ -504,7 +502,7 @@ def test_each_update_has_its_own_share_of_the_groups(monkeypatch):
 
     def spy(model, rollouts, *args):
         seen.append([id(rollout) for rollout in rollouts])
-        accumulate(model, rollouts, *args)
+        return accumulate(model, rollouts, *args)
 
     monkeypatch.setattr(lte, "accumulate_gradients", spy)
     groups, metrics = step_of(fresh_policy(), problems=some_problems(20), updates_per_step=3)
@@ -557,19 +555,18 @@ def test_entropy_bonus_is_the_mean_over_all_tokens():
     model, rollouts = tiny_model("llama"), [rollout(advantage=1.0), rollout(advantage=-1.0)]
     losses = []
     for coefficient in (0.0, 0.5):
-        tally, config = lte.Tally(), lte.Config(device="cpu", entropy_coef=coefficient)
-        lte.accumulate_gradients(model, rollouts, config, tally)
-        losses.append(tally.loss)
+        config = lte.Config(device="cpu", entropy_coef=coefficient)
+        losses.append(lte.accumulate_gradients(model, rollouts, config, []))
     with torch.no_grad():
-        _, entropy = lte.response_logprobs(model, rollouts, 1.0, with_entropy=True)
+        _, entropy = lte.response_logprobs(model, rollouts, config)
     assert losses[0] - losses[1] == pytest.approx(0.5 * entropy.mean().item(), rel=1e-4)
 
 
 def test_clip_fraction_is_of_tokens_that_have_an_advantage():
-    tally, log_ratio = lte.Tally(), torch.tensor([0.5, -0.5, 0.5, -0.5])
-    advantages, on = torch.tensor([1.0, 1.0, 0.0, 0.0]), torch.zeros(4, dtype=torch.bool)
-    tally.add(log_ratio, advantages, on, clip=0.2)
-    assert tally.metrics()["clip_fraction"] == 0.5
+    log_ratio = torch.tensor([0.5, -0.5, 0.5, -0.5])
+    advantages, off = torch.tensor([1.0, 1.0, 0.0, 0.0]), torch.zeros(4, dtype=torch.bool)
+    assert lte.ratio_metrics([(log_ratio, advantages, off)], 0.2)["clip_fraction"] == 0.5
+    assert lte.ratio_metrics([(log_ratio, advantages, ~off)], 0.2)["ratio_on"] is None
 
 
 @pytest.mark.parametrize("pad", [0, 1], ids=["pad", "pad is eos"])
@@ -578,7 +575,8 @@ def test_eos_is_in_the_loss_and_padding_is_not(pad):
     model = tiny_model("llama")
     model.config.pad_token_id = pad
     rows = [([5, 0, 1], [6, 1, 7, 0, 1]), ([5], [1]), ([8, 9, 1, 1], [0, 0])]
-    logprobs, _ = lte.response_logprobs(model, [lte.Rollout(p, r) for p, r in rows], 1.0)
+    rollouts = [lte.Rollout(p, r) for p, r in rows]
+    logprobs, _ = lte.response_logprobs(model, rollouts, lte.Config(device="cpu"))
     expected = []
     for prompt, response in rows:
         with torch.no_grad():
@@ -613,7 +611,7 @@ def test_non_finite_gradient_skips_the_update():
     rollouts = [rollout(reward=1.0, advantage=1.0), rollout(advantage=-1.0)]
     group = lte.Group(lte.Problem("?", "1"), rollouts)
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(lte.Tally, "check_gap", lambda *args: None)
+        patch.setattr(lte, "check_gap", lambda gap, *args: gap)
         rollouts[0].old_logprobs = [math.nan] * 3
         metrics = lte.update(fresh, optimizer, [group], small_config(updates_per_step=1))
     assert metrics["skipped_updates"] == 1
@@ -642,16 +640,13 @@ def test_choice_5_ratio_is_1_on_the_first_update():
 @pytest.fixture
 def bf16_compute(monkeypatch):
     """What a GPU does, on the CPU: float32 weights, bfloat16 computation."""
-    monkeypatch.setattr(lte, "mixed_precision", lambda model: True)
-    monkeypatch.setattr(evaluation, "mixed_precision", lambda model: True)
-    autocast = lambda self: torch.autocast("cpu", torch.bfloat16)
-    monkeypatch.setattr(lte.Config, "autocast", autocast)
+    monkeypatch.setattr(lte.Config, "bf16", True)
 
 
 def test_choice_5_in_mixed_precision_ratios_start_at_1(bf16_compute):
     """The sampler's bfloat16 differs from the trainer's; its own log-probabilities replace those."""
     fresh = fresh_policy()
-    pi_old = lte.sampling_policy(fresh)
+    pi_old = evaluation.bf16_copy(fresh)
     optimizer = torch.optim.AdamW(fresh.model.parameters(), lr=1e-3)
     assert {p.dtype for p in pi_old.model.parameters()} == {torch.bfloat16}
     assert {b.dtype for b in pi_old.model.buffers()} == {torch.float32}, "rotary frequencies"
@@ -701,7 +696,7 @@ def test_in_bf16_a_large_gap_is_a_warning(bf16_compute, monkeypatch, capsys):
             off_by(patch, nats)
             fresh = fresh_policy()
             settings = {"problems": some_problems(9), "updates_per_step": 1}
-            step_of(fresh, pi_old=lte.sampling_policy(fresh), **settings)
+            step_of(fresh, pi_old=evaluation.bf16_copy(fresh), **settings)
         assert ("disagree" in capsys.readouterr().out) == warned
 
 
@@ -769,7 +764,7 @@ def test_a_step_on_another_device(monkeypatch):
     for function in ("sample", "cache_bytes"):  # inference mode hides operations
         plain = torch.no_grad()(getattr(evaluation, function).__wrapped__)
         monkeypatch.setattr(evaluation, function, plain)
-    monkeypatch.setattr(lte, "mixed_precision", lambda model: True)  # the trainer scores anew
+    monkeypatch.setattr(lte, "check_gap", lambda gap, tokens, config: gap)
     monkeypatch.setattr(torch, "tensor", tensor)
     found = []
     with NewTensors():
@@ -959,7 +954,7 @@ def test_samples_for_people_begin_with_groups_that_teach(policy):
         rollouts = [rollout(reward=r, advantage=(2 * r - 1) * spread) for r in some]
         groups.append(lte.Group(lte.Problem(name, "1"), rollouts))
     groups[-1].extra = [rollout(reward=1.0)]
-    rows = lte.samples_to_log(groups, policy.tokenizer, 1, 5)
+    rows = lte.samples_to_log(groups, policy.tokenizer, 1)[:5]
     assert [row["problem"] for row in rows] == ["rescued", "rescued", "some", "some", "all"]
 
 
@@ -1225,7 +1220,7 @@ def broken_inputs(folder: Path) -> dict[str, tuple[list, str]]:
         "no problem": (data("no-problem.jsonl"), "line 1 has no problem"),
         "no object": (data("list.jsonl"), "line 1"),
         "long prompt": (data("long.jsonl"), "context"),
-        "group of one": ([*model, "--group-size", "1"], "--group-size is 1"),
+        "group of one": ([*model, "--group-size", "1"], "--group-size must be"),
         "unknown method": ([*model, "--method", "ppo"], "ppo"),
         "unknown flag": ([*model, "--nonsense", "1"], "--nonsense"),
         "no number": ([*model, "--lr", "fast"], "--lr"),
@@ -1311,7 +1306,7 @@ def test_probe_of_the_small_model(tmp_path, capsys):
     assert set(tries) == {"first", "own hints", "shuffled hints", "no hint"}
     for row in rows:
         assert ("hint" in row) == ("try" in row)
-        assert (row.get("try") == "no hint") == (row.get("hint", "") is None)
+        assert (row.get("try") == "no hint") == (row.get("hint") == "")
     right = [row["right"] for row in rows if row.get("try") == "own hints"]
     share = re.search(r"all \(\d+\) +own hints +\S+ \(\S+\) +([0-9.]+)%", out)
     assert float(share[1]) == pytest.approx(100 * sum(right) / len(right), abs=0.06)
@@ -1386,7 +1381,8 @@ def test_trainer_scores_what_the_sampler_recorded(kind):
     for row in rollouts:
         row.advantage = 1.0
     for batch in lte.micro_batches(rollouts, lte.Config(micro_tokens=60)):
-        logprobs, entropy = lte.response_logprobs(model, batch, 1.0, with_entropy=True)
+        config = lte.Config(device="cpu", entropy_coef=0.1)
+        logprobs, entropy = lte.response_logprobs(model, batch, config)
         old = torch.tensor([p for r in batch for p in r.old_logprobs])
         assert (logprobs - old).abs().max() < 1e-5
         assert entropy.shape == logprobs.shape and (entropy >= 0).all()
@@ -1846,7 +1842,7 @@ def test_data_by_name_is_fetched_once_and_checked(tmp_path, monkeypatch):
     """With an address on this disk in place of a public one."""
     public, text = tmp_path / "public.jsonl", '{"question": "1 + 1?", "answer": "2\\n#### 2"}\n'
     public.write_text(text)
-    source = evaluation.Source(public.as_uri(), hashlib.sha256(text.encode()).hexdigest())
+    source = public.as_uri(), hashlib.sha256(text.encode()).hexdigest()
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     path = lte.locate("some", {"some": source})
     assert lte.load_problems(path)[0].answer == "2" and path.is_relative_to(tmp_path / "cache")
@@ -1865,9 +1861,9 @@ def test_data_by_name_is_fetched_once_and_checked(tmp_path, monkeypatch):
     own = tmp_path / "gsm8k"
     own.write_text(text)
     assert lte.locate(str(own), lte.TRAINING_DATA) == own, "a file goes before a name"
-    for source in (*lte.TRAINING_DATA.values(), *lte.BENCHMARKS.values()):
-        assert re.fullmatch(r"https://\S+/[0-9a-f]{40}/\S+", source.url)
-        assert re.fullmatch(r"[0-9a-f]{64}", source.sha256)
+    for url, sha256 in (*lte.TRAINING_DATA.values(), *lte.BENCHMARKS.values()):
+        assert re.fullmatch(r"https://\S+/[0-9a-f]{40}/\S+", url)
+        assert re.fullmatch(r"[0-9a-f]{64}", sha256)
 
 
 # --------------------------------------------------------------------------------------------------
@@ -1976,7 +1972,7 @@ def test_eval_benchmarks_by_name(finished, tmp_path, capsys, monkeypatch):
         file = tmp_path / f"{name} as published.jsonl"
         file.write_text('{"problem": "Compute 1/2 + 1/3.", "answer": "5/6"}\n')
         digest = hashlib.sha256(file.read_bytes()).hexdigest()
-        sources[name] = evaluation.Source(file.as_uri(), digest)
+        sources[name] = file.as_uri(), digest
     monkeypatch.setattr(evaluation, "BENCHMARKS", sources)
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "cache"))
     flags = eval_flags(finished / "final", tmp_path / "out", data="math500")
@@ -2151,6 +2147,7 @@ r = 3 == 3 ; r=3 != r^2 = 3 ; r^2 = 9 ; 9
 33 != x + y = 33 ; xy = 33 ; 2m + n = 33 ; m + 1 = 33 ; m^2 = 33 ; m n^2 = 33 ; \pi r = 33 ; |x| = 33 ; \log_2 x = 33 ; 2^n = 33
 3, 4 == p = 3, q = 4 ; x_1 = 3, x_2 = 4 != p = 3, q = 5 ; p = 3
 x = 5 == 5 ; 5 = x != y = 5 ; x = 6
+LRAC = SRAC == SRAC = LRAC != LRAC = LMC
 y = 2x + 3 == 2x - y + 3 = 0 ; y - 2x = 3 ; 2y = 4x + 6 != y = 3x + 2 ; x = 2y + 3
 x^2 + y^2 = 25 == 25 = x^2 + y^2 ; x^2 + y^2 - 25 = 0 != x^2 + y^2 = 5 ; 25
 f(x) = 2x == 2x != f(x) = x ; 2
