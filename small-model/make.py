@@ -3,7 +3,7 @@
     python small-model/make.py                            remake this folder
     python small-model/make.py --seed 1 --out base1       another base: same problems, other weights
     python small-model/make.py --blind --out runs/blind   a control: a base that ignores its hints
-    python small-model/make.py --measure small-model      print the table of the model card
+    python small-model/make.py --exact small-model        chances of right responses, by family
 
 The base model is a small random Qwen3 that is taught one thing: to answer each kind of problem in
 proportions that are fixed below. In most families it has a *habit*, a usual procedure, and the
@@ -35,23 +35,23 @@ import itertools
 import json
 import random
 import re
+import statistics
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
 
-import numpy as np
 import torch
 from tokenizers import Regex, Tokenizer, decoders, models, pre_tokenizers
 from tqdm import tqdm
 from transformers import PreTrainedTokenizerFast, Qwen3Config, Qwen3ForCausalLM
 
-# The wording is lte.py's; test_lte.py checks that both agree.
-INSTRUCTION = "Reason step by step, and put the final answer in \\boxed{}."
-KNOWN_WRONG = "The following answers are known to be wrong: "
-BE_CONCISE = "Earlier attempts ran out of space, so think concisely."
-DO_NOT_MENTION = "Do not mention this hint in your reasoning."
+HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent))
+from eval import INSTRUCTION, load_policy
+from lte import CONCISE, KNOWN_WRONG, SILENT, Hint
+
 ASSISTANT, EOS, PAD, UNK = "<|assistant|>", "<|end|>", "<|pad|>", "<|unk|>"
 
 CHAIN = (0.05, 0.08, 0.1)  # probability of the 1st, 2nd, 3rd choice of a rare procedure
@@ -345,8 +345,8 @@ def make_tokenizer(problems: list[Problem]) -> PreTrainedTokenizerFast:
     phrases = [
         INSTRUCTION,
         KNOWN_WRONG,
-        BE_CONCISE,
-        DO_NOT_MENTION,
+        CONCISE,
+        SILENT,
         "Compute ",
         " \\boxed{",
         "; ",
@@ -385,22 +385,16 @@ def words_of(text: str) -> Iterator[str]:
 # -------------------------------------------------------------------------------------- the warm-up
 
 
-@dataclass
-class Hint:
-    answers: list[str]
-    concise: bool
-
-    def text(self) -> str:
-        known = [KNOWN_WRONG + "; ".join(self.answers) + "."] if self.answers else []
-        return " ".join([*known, *([BE_CONCISE] if self.concise else []), DO_NOT_MENTION])
+def make_hint(answers: list[str], concise: bool) -> Hint:
+    return Hint("ConciseHint" if concise else "Hint", tuple(answers))
 
 
-def own_hint(rng: random.Random, problem: Problem, draws: int = 8) -> Hint:
-    """The distinct answers of some draws; concise if one of them did not fit the length."""
+def own_answers(rng: random.Random, problem: Problem, draws: int = 8) -> tuple[list[str], bool]:
+    """The distinct answers of some draws, and whether one of them did not fit the length."""
     weights = [r.prob for r in problem.responses]
     drawn = [r.answer for r in rng.choices(problem.responses, weights, k=draws)]
     distinct = {value(a): a for a in reversed(drawn) if a}
-    return Hint(list(distinct.values())[::-1], None in drawn)
+    return list(distinct.values())[::-1], None in drawn
 
 
 def random_fraction(rng: random.Random) -> str:
@@ -413,21 +407,21 @@ def draw_hint(rng: random.Random, problem: Problem, others: list[Problem]) -> Hi
     if u < 0.25:
         return None
     if u < 0.55:
-        hint = own_hint(rng, problem)
+        answers, concise = own_answers(rng, problem)
     elif u < 0.8:
         same = [p for p in others if p.family == problem.family] if rng.random() < 0.4 else others
-        hint = own_hint(rng, rng.choice(same or others))
-        hint.concise = own_hint(rng, problem).concise
+        answers, _ = own_answers(rng, rng.choice(same or others))
+        _, concise = own_answers(rng, problem)
     else:
         possible = sorted({r.answer for r in problem.responses if r.answer})
-        hint = Hint(rng.sample(possible, rng.randint(0, len(possible))), rng.random() < 0.3)
+        answers = rng.sample(possible, rng.randint(0, len(possible)))
+        concise = rng.random() < 0.3
     if rng.random() < 0.3:
-        hint.answers += [random_fraction(rng) for _ in range(rng.randint(1, 3))]
+        answers += [random_fraction(rng) for _ in range(rng.randint(1, 3))]
     if rng.random() < 0.3:
-        hint.answers += own_hint(rng, rng.choice(others)).answers
-    rng.shuffle(hint.answers)
-    hint.answers = hint.answers[:8]
-    return hint if hint.answers or hint.concise else None
+        answers += own_answers(rng, rng.choice(others))[0]
+    rng.shuffle(answers)
+    return make_hint(answers[:8], concise) if answers or concise else None
 
 
 def condition(ways: list[Response], hint: Hint | None) -> list[Response]:
@@ -435,14 +429,13 @@ def condition(ways: list[Response], hint: Hint | None) -> list[Response]:
     if hint is None:
         return ways
     listed = {value(a) for a in hint.answers}
-    left = [
-        r for r in ways if value(r.answer) not in listed and not (hint.concise and r.answer is None)
-    ]
+    concise = hint.kind == "ConciseHint"
+    left = [r for r in ways if value(r.answer) not in listed and not (concise and r.answer is None)]
     return left or ways
 
 
 def user_text(problem: Problem, hint: Hint | None) -> str:
-    return "\n\n".join([problem.text, *([hint.text()] if hint else []), INSTRUCTION])
+    return "\n\n".join([problem.text, *([hint.text] if hint else []), INSTRUCTION])
 
 
 @dataclass
@@ -579,7 +572,7 @@ def make(out: Path, seed: int, steps: int, blind: bool) -> None:
     print(f"saved {out}")
 
 
-# --------------------------------------------------------------------------- the model card's table
+# ----------------------------------------------------------------------- chances of right responses
 
 
 @torch.inference_mode()
@@ -598,91 +591,25 @@ def exact_success(policy, problem: Problem) -> float:
     return total
 
 
-NOTHING = (np.nan, np.nan, np.nan)
-
-
-def draw_groups(lte, policy, problems: list, hints: list, generator) -> list[list]:
-    """8 graded responses for each problem, under its hint or without one."""
-    prompts = [
-        lte.build_prompt(policy.tokenizer, p.problem, h)
-        for p, h in zip(problems, hints, strict=True)
-    ]
-    sizes = (8, RECIPE["max_new_tokens"], 1.0)
-    groups = lte.sample(policy.model, prompts, *sizes, policy.eos_ids, generator)
-    for problem, rollouts in zip(problems, groups, strict=True):
-        lte.grade(rollouts, problem, policy.tokenizer)
-    return groups
-
-
-def retry(lte, policy, stuck: list, generator, shuffled: bool) -> list[tuple]:
-    """For each none-pass group: share right, share repeating an own wrong answer, rescued."""
-    wrong = [lte.build_hint(g.rollouts, g.problem.answer) for g in stuck]
-    lte.give_hints(stuck, shuffled)
-    problems, hints = [g.problem for g in stuck], [g.hint for g in stuck]
-    found = []
-    for rollouts, own in zip(
-        draw_groups(lte, policy, problems, hints, generator), wrong, strict=True
-    ):
-        right = [r.reward for r in rollouts]
-        again = [
-            r.answer is not None and any(lte.is_equivalent(r.answer, a) for a in own.answers)
-            for r in rollouts
-        ]
-        found.append((np.mean(right), np.mean(again), max(right)))
-    return found
-
-
-HEADS = ["none-pass", "exact", "no hint", "own", "shuffled", "repeat own", "repeat shuffled"]
-HEADS += ["rescued own", "rescued shuffled"]
-
-
-def measure(lte, folder: Path, split: str, repeats: int, seed: int) -> dict[str, list[tuple]]:
-    """Groups of 8 without hint, then 8 more with their own hints and 8 with shuffled ones.
-
-    Returns a row for each group, under its family; the entries are those of HEADS.
-    """
-    policy = lte.load_policy(str(folder))
-    generator = torch.Generator().manual_seed(seed)
-    exact = {p.text: exact_success(policy, p) for p in make_problems()[0][split]}
-    problems = lte.load_problems(folder / f"{split}.jsonl")
-    random.Random(seed).shuffle(problems)  # a shuffled hint comes from a neighbour, of any family
-    rows: dict[str, list[tuple]] = {}
-    for _ in tqdm(range(repeats), desc="measure"):
-        drawn = draw_groups(lte, policy, problems, [None] * len(problems), generator)
-        groups = [lte.Group(p, rollouts) for p, rollouts in zip(problems, drawn, strict=True)]
-        stuck = [g for g in groups if not any(r.reward for r in g.rollouts)]
-        own = iter(retry(lte, policy, stuck, generator, False))
-        shuffled = iter(retry(lte, policy, stuck, generator, True))
-        for group in groups:
-            passed = float(np.mean([r.reward for r in group.rollouts]))
-            row = (passed == 0, exact[group.problem.problem], passed)
-            pairs = zip(*((next(own), next(shuffled)) if not passed else [NOTHING] * 2))
-            row += tuple(v for pair in pairs for v in pair)
-            rows.setdefault(group.problem.family, []).append(row)
-    return rows
-
-
-def print_table(rows: dict[str, list[tuple]]) -> None:
-    rows = rows | {"all": [row for group in rows.values() for row in group]}
-    print("| family | " + " | ".join(HEADS) + " |\n|" + " --- |" * (len(HEADS) + 1))
-    for family in [*FAMILIES, "all"]:
-        table = np.array(rows[family], dtype=float)
-        means = [c[~np.isnan(c)].mean() if not np.isnan(c).all() else None for c in table.T]
-        digits = [5 if head == "exact" else 3 for head in HEADS]
-        cells = ["-" if m is None else f"{m:.{d}f}" for m, d in zip(means, digits, strict=True)]
-        print(f"| {family} | " + " | ".join(cells) + " |")
+def print_exact(folder: Path) -> None:
+    """The mean of these for the validation problems of each family."""
+    policy, families = load_policy(str(folder)), {}
+    for problem in make_problems()[0]["valid"]:
+        families.setdefault(problem.family, []).append(exact_success(policy, problem))
+    families["all"] = [chance for some in families.values() for chance in some]
+    for family, chances in families.items():
+        print(f"{family:10} {statistics.fmean(chances):.5f}")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    here = Path(__file__).resolve().parent
     parser.add_argument(
         "--seed", type=int, default=0, help="of the weights and of the warm-up's draws"
     )
     parser.add_argument(
-        "--out", type=Path, default=here, help="the folder to write (default: this one)"
+        "--out", type=Path, default=HERE, help="the folder to write (default: this one)"
     )
     parser.add_argument(
         "--blind", action="store_true", help="teach that hints change nothing: a control"
@@ -692,15 +619,12 @@ def main() -> None:
         "--threads", type=int, default=1, help="CPU threads (1 is reproducible and fast enough)"
     )
     parser.add_argument(
-        "--measure", type=Path, help="print the model card's table for this folder and make nothing"
+        "--exact", type=Path, help="print chances of right responses for this folder, make nothing"
     )
     args = parser.parse_args()
     torch.set_num_threads(args.threads)
-    if args.measure:
-        sys.path.insert(0, str(here.parent))
-        import lte
-
-        print_table(measure(lte, args.measure, "valid", repeats=4, seed=0))
+    if args.exact:
+        print_exact(args.exact)
     else:
         make(args.out, args.seed, args.steps, args.blind)
 
