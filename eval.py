@@ -11,18 +11,15 @@ downhill: a function calls those below it, since Python looks names up only when
 
  1. Pass@1 is the mean over samples, Pass@k the unbiased estimate 1 - C(n-c, k) / C(n, k) from n
     samples with c right ones; both are means over problems. The interval (95 %) comes from drawing
-    the problems again with replacement, 10,000 times. It says how far the figure would move with
-    other problems of the kind, not with another training seed.
+    the problems again with replacement: how far would the figure move with others of the kind?
  2. Prompt, sampler and checker are those of training. There is never a hint. Temperature 0 is
     greedy, with one sample per problem.
- 3. Every sample goes to a JSONL file, so that any verdict can be looked up. A data set that was
-    finished before is taken over if settings, problems, code and the model's files are the same,
-    and refused otherwise.
- 4. Benchmarks by name are fetched once, checked and kept in the user's cache. Their k, which is the
-    number of samples too, is the paper's as far as it is known: 4 for the larger ones, 16 for AMC
-    and AIME; for a file it is 16.
- 5. Runs are compared at their last validation. Differences, of the method named first to each of
-    the others, are paired by model and seed; their interval (95 %) is Student's t over the pairs.
+ 3. Every sample goes to a JSONL file. A data set that was finished before is taken over if settings,
+    problems, code and the model's files are the same, and refused otherwise.
+ 4. Benchmarks by name are fetched once, checked and kept. Their k, which is the number of samples
+    too, is the paper's as far as it is known: 4, for AMC and AIME 16; for a file it is 16.
+ 5. Runs are compared at their last validation, by pairs of one model and seed; intervals (95 %) of
+    the first method minus another are Student's t over the pairs.
 """
 
 import contextlib
@@ -68,7 +65,7 @@ def evaluate(config: "EvalConfig") -> None:
     with lock(folder):
         finished = [read_finished(d) for d in data_sets]
         if None in finished:
-            policy = sampling_policy(load_policy(config.model, config.device))
+            policy = sampling_policy(load_policy(config.model, config.device), config)
         print(f"{'':24}{'problems':>9}{'samples':>8}{'':62}  truncated   length")
         rates = []
         for d, rows in zip(data_sets, finished, strict=True):
@@ -146,17 +143,13 @@ def sample_rows(problem: "Problem", rollouts: list["Rollout"]) -> list[dict]:
     return rows
 
 
-def pass_rates(groups: list[list[dict]], k: int) -> list[float]:
-    """Pass@k of each problem: its unbiased estimate from the rows of its samples."""
-    return [pass_at_k(len(g), sum(row["right"] for row in g), k) for g in groups]
-
-
 def summarise(groups: list[list[dict]], ks: list[int]) -> dict:
-    """Means over problems (Pass@k, none-pass) and over samples (truncated, length in tokens)."""
-    rows = [row for group in groups for row in group]
+    """Of rows by problem: Pass@k of each problem, for each k; the share of problems that nobody
+    solved; of samples the share that was truncated, and the mean length in tokens."""
+    rows, right = [row for group in groups for row in group], lambda g: sum(r["right"] for r in g)
     return {
-        "pass": [statistics.fmean(pass_rates(groups, k)) for k in ks],
-        "none_pass": statistics.fmean(not any(row["right"] for row in group) for group in groups),
+        "pass": [[pass_at_k(len(g), right(g), k) for g in groups] for k in ks],
+        "none_pass": statistics.fmean(right(group) == 0 for group in groups),
         "truncated": statistics.fmean(row["truncated"] for row in rows),
         "response_tokens": statistics.fmean(row["tokens"] for row in rows),
     }
@@ -175,12 +168,13 @@ def print_table(d: DataSet, groups: list[list[dict]]) -> list[float]:
     lines = {f"  {family}": some for family, some in by_family(d.problems, groups).items()}
     for name, some in (lines | {Path(d.name).stem: groups}).items():
         summary, cells = summarise(some, d.ks), ""
-        for k, mean in zip(d.ks, summary["pass"], strict=True):
-            low, high = bootstrap_interval(pass_rates(some, k))
+        for k, rates in zip(d.ks, summary["pass"], strict=True):
+            low, high = bootstrap_interval(rates)
+            mean = statistics.fmean(rates)
             cells += f"{f'Pass@{k} {mean:6.1%} ({low:.1%}-{high:.1%})':31}"
         rest = f"{summary['truncated']:>11.1%}{summary['response_tokens']:>9.1f}"
         print(f"{name:24}{len(some):>9}{len(some[0]):>8}  {cells:60}{rest}")
-    return summary["pass"]
+    return list(map(statistics.fmean, summary["pass"]))
 
 
 def bootstrap_interval(values: list[float]) -> tuple[float, float]:
@@ -250,32 +244,31 @@ def sample(
     """Sample `group_size` responses per prompt, from the full distribution at `temperature`.
 
     Prompts may have any lengths; temperature 0 is greedy. At most `max_rows` responses are decoded
-    at a time, which bounds the logits, and no more than have a cache of `cache_gib`. That changes
-    nothing in what is sampled: the random number for each position of each response is drawn before
-    the first token, so a response does not depend on its neighbours. Returns the groups in the
-    order of the prompts, with response_ids, old_logprobs and truncated filled in. Raises UserError
-    if a prompt is empty or leaves no room in the model's context.
+    at a time, and no more than have a cache of `cache_gib`. That changes nothing in what is sampled:
+    the random number for each position of each response is drawn before the first token, so a
+    response does not depend on its neighbours. Returns the groups in the order of the prompts.
+    Raises UserError if a prompt is empty or leaves no room in the model's context.
     """
     if not all(prompts):
         raise UserError("a prompt is empty: the tokenizer makes no tokens of its text")
     width = max(map(len, prompts), default=0) + max_new_tokens
-    if prompts and width > context_length(model):
-        raise UserError(
-            f"a prompt of {width - max_new_tokens} tokens leaves no room for --max-new-tokens "
-            f"{max_new_tokens} in the model's context of {context_length(model)}"
-        )
+    if prompts and width > (limit := context_length(model)):
+        raise UserError(f"a prompt and --max-new-tokens are {width} tokens, the context is {limit}")
     if cache_gib < math.inf:
         max_rows = min(max_rows, rows_that_fit(model, width, cache_gib))
     total, rollouts = len(prompts) * group_size, []
     at = {"dtype": torch.double, "device": generator.device}
     uniforms = torch.rand(total, max_new_tokens, generator=generator, **at).to(model.device)
     looks = {"desc": "sampling", "unit": "response", "delay": 2, "leave": False}
-    with eval_mode(model), tqdm(total=total, **looks) as bar:
+    was_training = model.training
+    model.eval()  # else dropout would be on, and gradient checkpointing would drop the cache
+    with tqdm(total=total, **looks) as bar:
         bar.tokens = 0
         for first in range(0, total, max_rows):
             owner = [i // group_size for i in range(first, min(first + max_rows, total))]
             some = uniforms[first : first + max_rows]
             rollouts += decode(model, prompts, owner, some, temperature, eos_ids, bar)
+    model.train(was_training)
     return [rollouts[i : i + group_size] for i in range(0, total, group_size)]
 
 
@@ -313,11 +306,12 @@ def decode(model, prompts, owner, uniforms, temperature, eos_ids, bar) -> list[R
         mask = torch.cat([mask, torch.ones_like(position)], 1)
         logits = next_logits(model, tokens[:, None], mask, position, cache)
         position = position + 1
-    parts = zip(owner, lengths.tolist(), ids.tolist(), logprobs.tolist(), strict=True)
-    return [
-        Rollout(prompts[p], row[:m], known[:m], truncated=row[m - 1] not in eos_ids)
-        for p, m, row, known in parts
-    ]
+    rollouts = []
+    for i, length in enumerate(lengths.tolist()):
+        response, known = ids[i, :length].tolist(), logprobs[i, :length].tolist()
+        cut = response[-1] not in eos_ids
+        rollouts.append(Rollout(prompts[owner[i]], response, known, truncated=cut))
+    return rollouts
 
 
 def read_prompts(model, prompts, owner) -> tuple[Tensor, Tensor, Cache]:
@@ -328,10 +322,9 @@ def read_prompts(model, prompts, owner) -> tuple[Tensor, Tensor, Cache]:
                                                                                  0 0 8
 
     Returns logits of the first new token [n, V], the mask [n, T] (1 at the prompts' own tokens) and
-    the cache. All prompts end in one column, so that the next token is in one column too. Padding,
-    to the left, never enters a log-probability: the mask keeps attention from it, positions count
-    from a prompt's own first token, and logits are taken at the last column only. check_sampler
-    holds each model to that.
+    the cache. Padding, to the left, never enters a log-probability: the mask keeps attention from
+    it, positions count from a prompt's own first token, and logits are taken at the last column,
+    in which all prompts end. check_sampler holds each model to that.
     """
     first, some = owner[0], prompts[owner[0] : owner[-1] + 1]
     width = max(map(len, some))
@@ -406,11 +399,6 @@ def choose(logits: Tensor, temperature: float, uniforms: Tensor) -> tuple[Tensor
     return tokens[:, 0], (weights.gather(-1, tokens) / sums[:, -1:]).log()[:, 0].float()
 
 
-def temper(logits: Tensor, temperature: float) -> Tensor:
-    """The one place where temperature enters, for sampler and trainer alike. [..., V], float32"""
-    return logits.float() if temperature == 1 else logits.float() / temperature
-
-
 # --------------------------------------------------------------------------------------------------
 # A model
 
@@ -481,8 +469,6 @@ def check_loaded(name: str, model, tokenizer, loading: dict) -> None:
     kinds = model.config.architectures or []
     if any(re.search("Classification|QuestionAnswering|Reward", kind) for kind in kinds):
         raise UserError(f"{name!r} is a {kinds[0]}, not a causal language model")
-    if getattr(model, "_hf_peft_config_loaded", False):
-        raise UserError(f"{name!r} is an adapter: merge it into its model first, and save that")
     for key, weight in model.named_parameters():
         if not weight.isfinite().all():
             raise UserError(f"{trouble}{key} holds nan or infinity")
@@ -512,23 +498,20 @@ def check_sampler(policy: Policy, name: str) -> None:
     rng, generator = random.Random(0), torch.Generator().manual_seed(0)
     prompts = [[rng.randrange(config.vocab_size) for _ in range(n)] for n in (1, 5, longest - 4)]
     quarter = set(range(0, config.vocab_size, 4))  # as EOS, so that some end early
-    gap, why = 0.0, ""
+    gap, why = 0.0, "its log-probabilities are off by {:.2g} nats"
     try:
         groups = sample(model, prompts[:2], 4, 12, 1.0, quarter, generator)
         groups += sample(model, prompts[1:], 1, 12, 1.0, set(), generator)
         for rollout in (rollout for group in groups for rollout in group):
-            expected = teacher_forced(model, rollout)
-            recorded = torch.tensor(rollout.old_logprobs, device=expected.device)
-            gap = max(gap, float((expected - recorded).abs().max()))
+            recorded = torch.tensor(rollout.old_logprobs, device=model.device)
+            gap = max(gap, float((teacher_forced(model, rollout) - recorded).abs().max()))
     except Exception as error:  # whatever a kind of model that nobody tried may raise
         if is_out_of_memory(error):
             raise
-        gap, why = math.inf, f"{type(error).__name__}"
+        gap, why = math.inf, type(error).__name__
     if not gap < rounding:
-        why = why or f"its log-probabilities are off by {gap:.2g} nats"
-        raise UserError(
-            f"{name!r} has a kind of attention or cache that the sampler can't handle ({why})"
-        )
+        message = f"{name!r} has a kind of attention or cache that the sampler can't handle"
+        raise UserError(f"{message} ({why.format(gap)})")
 
 
 @torch.no_grad()
@@ -540,36 +523,27 @@ def teacher_forced(model, rollout: Rollout) -> Tensor:
     return logits.float().log_softmax(-1).gather(-1, ids[0, -n:, None])[:, 0]
 
 
-@contextlib.contextmanager
-def eval_mode(model) -> Iterator[None]:
-    """In train mode sampling would use dropout and, with gradient checkpointing, lose its cache."""
-    was_training = model.training
-    model.eval()
-    try:
-        yield
-    finally:
-        model.train(was_training)
+def temper(logits: Tensor, temperature: float) -> Tensor:
+    """The one place where temperature enters, for sampler and trainer alike. [..., V], float32"""
+    return logits.float() if temperature == 1 else logits.float() / temperature
 
 
+@torch.inference_mode()
 def rows_that_fit(model, width: int, gib: float) -> int:
     """Rows of `width` tokens whose cache takes so many GiB, at least 1.
 
     Found from caches of one and of two tokens, since layers differ: keys and values grow with each
     token, a recurrent state does not.
     """
-    one, two = cache_bytes(model, 1), cache_bytes(model, 2)
-    return max(int(gib * 2**30 / (one + (width - 1) * (two - one))), 1)
-
-
-@torch.inference_mode()
-def cache_bytes(model, length: int) -> int:
-    """Bytes of the cache of one row of so many tokens."""
-    cache = DynamicCache(config=model.config)
-    ids = torch.zeros(1, length, dtype=torch.long, device=model.device)
-    next_logits(model, ids, torch.ones_like(ids), torch.arange(length)[None].to(ids), cache)
-    held = [part for layer in cache.layers for part in vars(layer).values()]
-    held += [state for part in held if isinstance(part, dict) for state in part.values()]
-    return sum(part.nbytes for part in held if isinstance(part, Tensor))
+    sizes = []
+    for length in (1, 2):
+        cache, ids = DynamicCache(config=model.config), torch.zeros(1, length, dtype=torch.long)
+        ids = ids.to(model.device)
+        next_logits(model, ids, torch.ones_like(ids), torch.arange(length)[None].to(ids), cache)
+        held = [part for layer in cache.layers for part in vars(layer).values()]
+        held += [state for part in held if isinstance(part, dict) for state in part.values()]
+        sizes.append(sum(part.nbytes for part in held if isinstance(part, Tensor)))
+    return max(int(gib * 2**30 / (sizes[0] + (width - 1) * (sizes[1] - sizes[0]))), 1)
 
 
 def context_length(model) -> float:
@@ -583,15 +557,12 @@ def fits(policy: Policy, problem: "Problem", config: "Settings", hint=None) -> b
     return len(prompt) + config.max_new_tokens <= context_length(policy.model)
 
 
-def sampling_policy(policy: Policy) -> Policy:
+def sampling_policy(policy: Policy, config: "Settings") -> Policy:
     """What samples: on a CPU the policy itself, on a GPU a bfloat16 copy of it."""
-    return policy if policy.model.device.type == "cpu" else bf16_copy(policy)
-
-
-def bf16_copy(policy: Policy) -> Policy:
-    """Of the weights, but not of the buffers: rotary frequencies stay float32."""
+    if not config.bf16:
+        return policy
     model = copy.deepcopy(policy.model).requires_grad_(False)
-    for weight in model.parameters():
+    for weight in model.parameters():  # and not the buffers: rotary frequencies stay float32
         weight.data = weight.data.bfloat16()
     return policy._replace(model=model)
 
@@ -602,8 +573,8 @@ INSTRUCTION = "Reason step by step, and put the final answer in \\boxed{}."
 def build_prompt(tokenizer, problem: str, hint=None, system_prompt: str = "") -> list[int]:
     """Token ids of the prompt for q, or for (H_q, q): the tokenizer's chat template, or plain text.
 
-    `hint` is anything with a text. A problem that holds a token of the template is encoded apart,
-    as plain text: its '<|im_end|>' is ten characters and not the end of the turn.
+    A problem that holds a token of the template is encoded apart, as plain text: its '<|im_end|>'
+    is ten characters and not the end of the turn.
     """
     content = "\n\n".join(part for part in (problem, hint and hint.text, INSTRUCTION) if part)
     if not tokenizer.chat_template:
@@ -708,8 +679,12 @@ def parse_problem(line: str, where: str) -> Problem:
     problem = next((row[k] for k in PROBLEM_KEYS if row.get(k)), None)
     answer = next((row[k] for k in ANSWER_KEYS if row.get(k) not in (None, "", [])), None)
     solution = row["solution"] if isinstance(row.get("solution"), str) else ""
-    if isinstance(problem, list):
-        problem = one_turn(problem, where)
+    if isinstance(problem, list):  # a conversation, [{"role": "user", "content": ...}]
+        said = [m["content"] for m in problem if isinstance(m, dict) and m.get("role") == "user"]
+        roles = {m.get("role") if isinstance(m, dict) else None for m in problem}
+        if len(said) != 1 or roles - {"system", "user"} or not isinstance(said[0], str):
+            raise UserError(f"{where}: its prompt is no conversation of one turn, in text")
+        problem = said[0]
     if answer is None and "\\boxed" in solution:
         answer = extract_answer(solution)
     if isinstance(answer, list) and len(answer) == 1:
@@ -726,15 +701,6 @@ def parse_problem(line: str, where: str) -> Problem:
     texts = [x.encode("utf-8", "replace").decode() for x in (problem, answer, solution)]
     family = "".join(c for c in str(row.get("family") or "") if c.isprintable())[:20]
     return Problem(texts[0].strip(), texts[1].strip(), texts[2] or None, family or None)
-
-
-def one_turn(messages: list, where: str) -> str:
-    """What the user says in a conversation of one turn, [{"role": "user", "content": ...}]."""
-    said = [m.get("content") for m in messages if isinstance(m, dict) and m.get("role") == "user"]
-    others = [m for m in messages if not isinstance(m, dict) or m.get("role") == "assistant"]
-    if len(said) != 1 or others or not isinstance(said[0], str):
-        raise UserError(f"{where}: its prompt is no conversation of one turn, in text")
-    return said[0]
 
 
 def locate(name: str, sources: dict[str, tuple[str, str]]) -> Path:
@@ -893,8 +859,7 @@ def draw_curves(methods: dict[str, list[dict]], path: str) -> None:
         figure = matplotlib.figure.Figure(figsize=(11, 4.4), layout="constrained")
         panels = figure.subplots(1, 2)
         for i, (label, runs) in enumerate(methods.items()):
-            for panel, curve in zip(panels, (none_pass_curve, pass_curve), strict=True):
-                curves = [curve(run) for run in runs]
+            for panel, curves in zip(panels, zip(*map(curves_of, runs)), strict=True):
                 grid = np.linspace(0, min(x[-1] for x, _ in curves), 200)
                 y = 100 * np.mean([np.interp(grid, *points) for points in curves], 0)
                 panel.plot(grid, y, label=label, linewidth=2, color=COLOURS[i % len(COLOURS)])
@@ -910,15 +875,13 @@ def draw_curves(methods: dict[str, list[dict]], path: str) -> None:
     print(f"figure: {path}")
 
 
-def none_pass_curve(run: dict) -> tuple[np.ndarray, np.ndarray]:
+def curves_of(run: dict) -> list[tuple]:
+    """(rollouts, values) for each panel: none-pass share, Pass@1."""
+    rollouts, rows = run["rollouts"], run["validations"]
     shares = [row["none_pass"] / run["settings"]["prompts_per_step"] for row in run["metrics"]]
     window = np.ones(n := min(9, len(shares))) / n
-    return np.convolve(run["rollouts"], window, "valid"), np.convolve(shares, window, "valid")
-
-
-def pass_curve(run: dict) -> tuple[list[int], list[float]]:
-    rows, rollouts = run["validations"], [0, *run["rollouts"]]
-    return [rollouts[row["step"]] for row in rows], [row["pass@1"] for row in rows]
+    none_pass = np.convolve(rollouts, window, "valid"), np.convolve(shares, window, "valid")
+    return [none_pass, ([[0, *rollouts][r["step"]] for r in rows], [r["pass@1"] for r in rows])]
 
 
 # --------------------------------------------------------------------------------------------------
@@ -942,6 +905,11 @@ class Settings:
     threads: int = HfArg(default=0, help="CPU threads (0: as torch likes)")
     seed: int = HfArg(default=0, help="seed of everything random")
     out: str = HfArg(default="", help="output folder, under runs/ if none is named")
+
+    @property
+    def bf16(self) -> bool:
+        """On a GPU computation is bfloat16; weights and optimizer are float32 everywhere."""
+        return self.device != "cpu"
 
 
 @dataclass
@@ -976,22 +944,17 @@ def check_settings(config: Settings, positive: Iterable[str]) -> None:
         raise UserError(f"--device {config.device}: not found here; use --device cpu")
 
 
-class Parser(HfArgumentParser):
-    """A flag for each field of a class of settings; an error takes one line."""
-
-    def error(self, message: str):
-        raise UserError(f"{message} (see --help)")
-
-
 def read_flags(kind: type, flags: list[str], title: str = ""):
     """Settings from flags. Of two that set one thing the last one wins."""
-    parser = Parser(kind, description=title, allow_abbrev=False)
-    found, rest = parser.parse_args_into_dataclasses(
-        flags, return_remaining_strings=True, look_for_args_file=False
-    )
-    if rest:
-        raise UserError(f"unknown: {' '.join(rest)} (see --help)")
-    return found
+
+    def error(message: str):
+        raise UserError(f"{message} (see --help)")
+
+    parser = HfArgumentParser(kind, description=title.split("\n\n")[0], allow_abbrev=False)
+    parser.error = error
+    strict = {"return_remaining_strings": True, "look_for_args_file": False}
+    found, rest = parser.parse_args_into_dataclasses(flags, **strict)
+    return found if not rest else error(f"unknown: {' '.join(rest)}")
 
 
 def flag(name: str) -> str:
@@ -1091,11 +1054,10 @@ def command(name: str, work: Callable[[list[str]], int], argv: list[str] | None,
 
 
 def work(argv: list[str]) -> int:
-    title = __doc__.split("\n\n")[0]
     names = [f.name for f in fields(Settings) if f.name not in ("model", "out", "device")]
-    config = read_flags(EvalConfig, argv, title)
+    config = read_flags(EvalConfig, argv, __doc__)
     recipe = flags_in(Path(config.model) / "recipe.json", names) if config.model else []
-    config = read_flags(EvalConfig, recipe + argv, title)
+    config = read_flags(EvalConfig, recipe + argv)
     check_settings(config, POSITIVE)
     if config.compare:
         compare_runs(config.compare, config.figure)

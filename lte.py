@@ -30,7 +30,6 @@ import contextlib
 import json
 import math
 import os
-import platform
 import random
 import shutil
 import signal
@@ -108,9 +107,8 @@ def train_step(
     rng = random.Random(config.seed_for("mix", step))
     for group in retried:
         group.rollouts = mix_group(group.first, group.extra, rng)
-    if method.solution:
-        for group in groups:
-            add_solution(policy, group)
+    for group in groups if method.solution else ():
+        add_solution(policy, group)
 
     # 5. Advantages over the mixed group, A_i = (R_i - mean(R)) / std(R).
     for group in groups:
@@ -142,30 +140,6 @@ class Group:
     def rescued(self) -> bool:
         """Whether an extra rollout was right and has a place in the group; true after mixing."""
         return bool(self.extra) and any(rollout.right for rollout in self.rollouts)
-
-
-def describe(groups: list[Group]) -> dict:
-    """Metrics of a step's rollouts; reward, entropy and such are of the first G."""
-    first = [rollout for group in groups for rollout in group.first]
-    extra = [rollout for group in groups for rollout in group.extra]
-    shares = [statistics.fmean(rollout.right for rollout in group.first) for group in groups]
-    kinds = Counter(group.hint.kind for group in groups if group.extra and group.hint.text)
-    tokens = sum(len(rollout.response_ids) for rollout in first)
-    return {
-        "none_pass": shares.count(0),
-        "some_pass": sum(0 < share < 1 for share in shares),
-        "all_pass": shares.count(1),
-        "rescued": sum(group.rescued for group in groups),
-        "hints": dict.fromkeys(("Hint", "ConciseHint", "Concise"), 0) | kinds,
-        "extra_reward": statistics.fmean(rollout.reward for rollout in extra) if extra else None,
-        "reward": statistics.fmean(rollout.reward for rollout in first),
-        "response_tokens": tokens / len(first),
-        "truncated": statistics.fmean(rollout.truncated for rollout in first),
-        # Nats per token: -log pi_old of a sampled token has the entropy of its distribution as mean.
-        "entropy": -sum(p for rollout in first for p in rollout.old_logprobs) / tokens,
-        "sampled_rollouts": len(first) + len(extra),
-        "sampled_tokens": tokens + sum(len(rollout.response_ids) for rollout in extra),
-    }
 
 
 # --------------------------------------------------------------------------------------------------
@@ -225,8 +199,7 @@ def build_hint(failed: list[Rollout], gold: str | None = None) -> Hint | None:
 
 
 def wrong_values(answer: str, gold: str | None) -> list[str]:
-    """What may be called wrong of a failed answer: the whole of it, or, if it names the right value
-    among others as a hedge does, these others."""
+    """What is wrong in a failed answer: all of it, or of a hedge that holds the gold the rest."""
     values = candidates(answer)
     if gold is None or not any(same_value(value, gold) for value in [answer, *values]):
         return [answer] if answer else []
@@ -240,9 +213,8 @@ def shuffle_hints(none_pass: list[Group]) -> None:
     for i, group in enumerate(none_pass):
         if group.hint and group.hint.answers:
             others = [hint.answers for hint in own[i + 1 :] + own[:i] if hint and hint.answers]
-            listed = next(iter(others), ())
-            right = group.problem.answer
-            kept = tuple(answer for answer in listed if wrong_values(answer, right) == [answer])
+            gold, listed = group.problem.answer, others[0] if others else ()
+            kept = tuple(answer for answer in listed if wrong_values(answer, gold) == [answer])
             hint = replace(group.hint, answers=kept)
             group.hint = hint if hint.text else None
 
@@ -291,22 +263,20 @@ def add_solution(policy: Policy, group: Group) -> None:
     """luffy: the reference solution joins the group with pi_old = 1, so that r' is pi_theta."""
     if not group.problem.has_right_solution:
         return
-    eos = policy.tokenizer.eos_token_id
+    text, eos = group.problem.solution, policy.tokenizer.eos_token_id
     encode = {"add_special_tokens": False, "split_special_tokens": True}
-    ids = policy.tokenizer(group.problem.solution, **encode)["input_ids"]
+    ids = policy.tokenizer(text, **encode)["input_ids"]
     ids.append(eos if eos in policy.eos_ids else min(policy.eos_ids))
     prompt_ids, logprobs = group.first[0].prompt_ids, [0.0] * len(ids)
     if len(prompt_ids) + len(ids) <= context_length(policy.model):
-        text = group.problem.solution
-        reference = Rollout(prompt_ids, ids, logprobs, text, reward=1.0, off_policy=True)
-        group.rollouts = [*group.rollouts, reference]
+        solution = Rollout(prompt_ids, ids, logprobs, text, reward=1.0, off_policy=True)
+        group.rollouts = [*group.rollouts, solution]
 
 
 def group_advantages(rewards) -> Tensor:
     """A_i = (R_i - mean(R)) / std(R) over the last dimension, [..., G] -> [..., G]. (Choice 4.)
 
-    0 where all rewards are equal; by max == min and not by std, since rounding can leave a tiny std
-    and the noise divided by it would be an advantage.
+    0 where all rewards are equal, by max == min: rounding can leave a tiny std and some noise.
 
     >>> group_advantages([[1, 0, 0, 0], [0, 0, 0, 0]])
     tensor([[ 1.7321, -0.5774, -0.5774, -0.5774],
@@ -331,10 +301,9 @@ def mixed_policy_loss(
 
         J = 1/Z' sum_i sum_t f(r'_it) A'_i + 1/Z sum_i sum_t min(r_it A_i, clip(r_it, 1 +- eps) A_i)
 
-    All tensors have one entry per response token, rows end to end, [N]. logprobs: log pi_theta of a
-    token, always without the hint. old_logprobs: log pi_old as sampled, off-policy with the hint.
-    off_policy: bool. z: the count to divide a token's term by, Z or Z', of the *whole update* if
-    this is a part of it, so that the losses of parts add up; a number or [N].
+    Tensors have one entry per response token, rows end to end, [N]. logprobs: log pi_theta, always
+    without the hint. old_logprobs: log pi_old as sampled, off-policy with the hint. off_policy: bool.
+    z: the count Z or Z' of the *whole update*, so that losses of its parts add up; a number or [N].
     """
     log_ratio = logprobs - old_logprobs  # log r on-policy, log r' off-policy
     # where() keeps values apart but not gradients: an overflow in the branch not taken becomes nan.
@@ -383,8 +352,8 @@ def update(policy: Policy, optimizer, groups: list[Group], config: "Config") -> 
     model.eval()
     finite = [norm for norm in norms if math.isfinite(norm)]
     figures = {"loss": loss, "logprob_gap": gap, "grad_norm": sum(finite) / max(len(finite), 1)}
-    figures |= {"skipped_updates": len(norms) - len(finite)}
-    return figures | ratio_metrics(tokens, config.clip)
+    figures |= ratio_metrics(tokens, config.clip)
+    return figures | {"skipped_updates": len(norms) - len(finite)}
 
 
 def accumulate_gradients(model, rollouts: list[Rollout], config: "Config", tokens: list) -> float:
@@ -392,27 +361,25 @@ def accumulate_gradients(model, rollouts: list[Rollout], config: "Config", token
 
     Returns the loss, and adds to `tokens` each micro-batch's log-ratios, advantages and kinds [N].
     """
-    counts = [0, 0]  # response tokens of the whole update, on-policy and off-policy
+    total, counts = 0.0, [0, 0]  # response tokens of the whole update, on- and off-policy
     for rollout in rollouts:
         counts[rollout.off_policy] += len(rollout.response_ids)
-    z_on, z_off = counts if config.separate_normalisers else [sum(counts)] * 2  # choice 3
-    total = 0.0
+    z = counts if config.separate_normalisers else [sum(counts)] * 2  # Z and Z' (choice 3)
     for batch in micro_batches(rollouts, config):
         with config.autocast():
             logprobs, entropy = response_logprobs(model, batch, config)  # [N]
-        lengths = torch.tensor([len(rollout.response_ids) for rollout in batch])
-        rows = torch.tensor([[rollout.advantage, rollout.off_policy] for rollout in batch])
-        advantages, off = rows.repeat_interleave(lengths, 0).to(model.device).unbind(1)  # [N]
         old = [logprob for rollout in batch for logprob in rollout.old_logprobs]
-        old_logprobs, off_policy = torch.tensor(old, device=model.device), off.bool()  # [N]
-        z = torch.where(off_policy, float(z_off), float(z_on))
-        terms = (logprobs, old_logprobs, advantages, off_policy, z)
+        old_logprobs = torch.tensor(old, device=model.device)  # [N]
+        rows = torch.tensor([[r.advantage, r.off_policy, z[r.off_policy]] for r in batch])  # [B, 3]
+        rows = rows.repeat_interleave(torch.tensor([len(r.response_ids) for r in batch]), 0)
+        advantages, off_policy, divisors = rows.to(model.device).unbind(1)  # [N] each
+        terms = (logprobs, old_logprobs, advantages, off_policy.bool(), divisors)
         loss = mixed_policy_loss(*terms, config.clip, config.gamma)
         if entropy is not None:
             loss = loss - config.entropy_coef * entropy.sum() / sum(counts)
         loss.backward()
         total += loss.item()
-        tokens.append(((logprobs - old_logprobs).detach(), advantages, off_policy))
+        tokens.append(((logprobs - old_logprobs).detach(), advantages, off_policy.bool()))
     return total
 
 
@@ -420,10 +387,9 @@ def micro_batches(rollouts: list[Rollout], config: "Config") -> Iterator[list[Ro
     """Rollouts that have a gradient (choice 6), in batches of at most --micro-tokens tokens with
     their padding, but of one rollout at least; the longest first."""
     length = lambda rollout: len(rollout.prompt_ids) + len(rollout.response_ids)
+    live = [rollout for rollout in rollouts if rollout.advantage != 0 or config.entropy_coef]
     batch: list[Rollout] = []
-    for rollout in sorted(rollouts, key=length, reverse=True):
-        if rollout.advantage == 0 and not config.entropy_coef:
-            continue
+    for rollout in sorted(live, key=length, reverse=True):
         if batch and (len(batch) + 1) * length(batch[0]) > config.tokens_per_pass:
             yield batch
             batch = []
@@ -432,11 +398,9 @@ def micro_batches(rollouts: list[Rollout], config: "Config") -> Iterator[list[Ro
         yield batch
 
 
-def response_logprobs(
-    model, rollouts: list[Rollout], config: "Config"
-) -> tuple[Tensor, Tensor | None]:
+def response_logprobs(model, rollouts: list[Rollout], config: "Config") -> tuple:
     """log pi_theta of each response token under the prompt without hint, rows end to end [N], and,
-    for an entropy bonus, the entropy of each of these distributions [N], in nats.
+    for an entropy bonus, the entropy of each of these distributions [N], in nats (else None).
 
     Padded on the right, so that positions are those of sampling, and causal attention never looks
     at padding. Only positions that predict a response token are projected to the vocabulary: masks
@@ -480,8 +444,7 @@ def replace_old_logprobs(model, rollouts: list[Rollout], config: "Config") -> fl
 def check_gap(gap: float, tokens: list[tuple[Tensor, ...]], config: "Config") -> float:
     """How far what the sampler recorded is from what the trainer computes, before any weight moves.
 
-    In float32 they differ by rounding: more than 0.05 nats raise UserError. In bfloat16 rounding
-    alone can be large, so there is a warning, above 1.
+    More than 0.05 nats raise UserError. In bfloat16, where rounding can be large, 1 gives a warning.
     """
     for log_ratio, _, off_policy in tokens:  # on-policy, log r should be 0
         gap = max(gap, float(log_ratio.masked_fill(off_policy, 0.0).abs().max()))
@@ -501,26 +464,21 @@ def ratio_metrics(tokens: list[tuple[Tensor, ...]], clip: float) -> dict:
     ratio, live = log_ratio.exp(), ~off_policy & (advantages != 0)
     stopped = torch.where(advantages > 0, ratio > 1 + clip, ratio < 1 - clip).float()
     mean = lambda values: float(values.mean()) if len(values) else None
-    figures = {"ratio_on": mean(ratio[~off_policy]), "ratio_off": mean(ratio[off_policy])}
-    return figures | {"clip_fraction": mean(stopped[live])}
+    groups = {"ratio_on": ratio[~off_policy], "ratio_off": ratio[off_policy]}
+    return {name: mean(some) for name, some in (groups | {"clip_fraction": stopped[live]}).items()}
 
 
 # ==================================================================================================
-# The method ends here. Below stands what runs it.
-# ==================================================================================================
-
-
-# --------------------------------------------------------------------------------------------------
-# The main job
+# The method ends here. Below stands what runs it. The main job
 
 
 def main(argv: list[str] | None = None) -> int:
     """The command line; returns the exit status."""
-    advice = "a run goes on from its last checkpoint with --resume"
-    return command("lte.py", lambda argv: start(read_config(argv)), argv, advice)
+    return command("lte.py", work, argv, "a run goes on from its last checkpoint with --resume")
 
 
-def start(config: "Config") -> int:
+def work(argv: list[str]) -> int:
+    config = read_config(argv)
     return probe_hints(config) if config.probe else train(config)
 
 
@@ -618,7 +576,7 @@ def learn(run: "Run", problems: list[Problem], held_out: list[Problem], signals:
     config, unstable = run.config, 0
     with tqdm(total=config.steps, initial=run.step, unit="step", dynamic_ncols=True) as bar:
         while run.step < config.steps and not 0 < config.rollout_budget <= run.rollouts:
-            if held_out and run.step % config.eval_every == 0:
+            if held_out and run.step % config.eval_every == 0 and not signals:
                 validate(run, held_out)
             if signals:
                 return
@@ -648,10 +606,10 @@ def next_step(run: "Run", problems: list[Problem]) -> dict:
     except UserError:
         run.save()  # nothing of this step has happened to the weights
         raise
-    finite = lambda x: (
-        x if not isinstance(x, float) or math.isfinite(x) else None
-    )  # JSON has no nan
-    metrics = {"step": step} | {name: finite(value) for name, value in metrics.items()}
+    for name, value in metrics.items():
+        if isinstance(value, float) and not math.isfinite(value):
+            metrics[name] = None  # JSON has no nan and no infinity
+    metrics = {"step": step} | metrics
     metrics |= {"learning_rate": config.lr, "seconds": seconds, "peak_gib": peak_gib(config.device)}
     metrics["tokens_per_second"] = metrics["sampled_tokens"] / sum(seconds.values())
     shown = samples_to_log(groups, run.policy.tokenizer, step)
@@ -682,39 +640,33 @@ def validate(run: "Run", problems: list[Problem]) -> None:
     answers = ask(run.pi_old, problems, k, config, config.generator("evaluate", run.step))
     groups = list(map(sample_rows, problems, answers))
     summary, families = summarise(groups, [1, k]), by_family(problems, groups)
-    (one, many), none_pass = summary.pop("pass"), summary["none_pass"]
+    (one, many), none_pass = map(statistics.fmean, summary.pop("pass")), summary["none_pass"]
     row = {"step": run.step, "k": k, "pass@1": one, "pass@k": many, **summary}
-    each = {name: summarise(some, [1, k])["pass"] for name, some in families.items()}
-    run.log("validation.jsonl", row | {"families": each})
+    for name, some in families.items():
+        families[name] = list(map(statistics.fmean, summarise(some, [1, k])["pass"]))
+    run.log("validation.jsonl", row | {"families": families})
     rates = f"Pass@1 {one:6.1%}   Pass@{k} {many:6.1%}   none-pass {none_pass:6.1%}"
     tqdm.write(f"step {run.step:4d}   {rates}")
 
 
 def report(run: "Run", final: Path) -> None:
-    """What was gained, and where everything is."""
+    """What was gained from the first to the last validation, and where everything is."""
     validations, metrics = (read_log(run.folder / f"{n}.jsonl") for n in ("validation", "metrics"))
     if validations:
-        print("\n" + before_after_table(validations[0], validations[-1]))
+        before, after = validations[0], validations[-1]
+        rows = [
+            (name, rates, after["families"][name]) for name, rates in before["families"].items()
+        ]
+        rows.append(("all", *([v["pass@1"], v["pass@k"]] for v in (before, after))))
+        print(f"\n{'held-out problems':20} {'Pass@1':>16}   {'Pass@' + str(before['k']):>16}")
+        for name, old, new in rows:
+            print(f"{name:20} " + "   ".join(f"{a:6.1%} -> {b:6.1%}" for a, b in zip(old, new)))
     hints = sum((Counter(row["hints"]) for row in metrics), Counter())
     given = ", ".join(f"{kind} {n}" for kind, n in hints.items()) or "none"
-    peak = (
-        f"{metrics[-1]['peak_gib']:.1f} GiB at most; "
-        if metrics and metrics[-1]["peak_gib"]
-        else ""
-    )
-    print(f"\n{len(metrics)} steps, {run.rollouts} rollouts; {peak}groups with a hint: {given}")
+    gib = metrics[-1]["peak_gib"] if metrics else None
+    peak = f"; {gib:.1f} GiB at most" if gib else ""
+    print(f"\n{len(metrics)} steps, {run.rollouts} rollouts{peak}; groups with a hint: {given}")
     print(f"model: {final}   log: {run.folder}/metrics.jsonl   to read: {run.folder}/samples.jsonl")
-
-
-def before_after_table(before: dict, after: dict) -> str:
-    """Pass@1 and Pass@k on the held-out problems at the first and the last validation."""
-    lines = [f"{'held-out problems':20} {'Pass@1':>16}   {'Pass@' + str(before['k']):>16}"]
-    rows = [(f, before["families"][f], after["families"][f]) for f in before["families"]]
-    rows.append(("all", *([v["pass@1"], v["pass@k"]] for v in (before, after))))
-    for name, old, new in rows:
-        cells = [f"{a:6.1%} -> {b:6.1%}" for a, b in zip(old, new, strict=True)]
-        lines.append(f"{name:20} {cells[0]:>16}   {cells[1]:>16}")
-    return "\n".join(lines)
 
 
 def stopwatch(device: str) -> tuple[dict[str, float], Callable[[str], None]]:
@@ -742,6 +694,30 @@ def peak_gib(device: str) -> float | None:
         return peak / 2**30 if sys.platform == "darwin" else peak / 2**20
 
 
+def describe(groups: list[Group]) -> dict:
+    """Metrics of a step's rollouts; reward, entropy and such are of the first G."""
+    first = [rollout for group in groups for rollout in group.first]
+    extra = [rollout for group in groups for rollout in group.extra]
+    shares = [statistics.fmean(rollout.right for rollout in group.first) for group in groups]
+    kinds = Counter(group.hint.kind for group in groups if group.extra and group.hint.text)
+    tokens = sum(len(rollout.response_ids) for rollout in first)
+    return {
+        "none_pass": shares.count(0),
+        "some_pass": sum(0 < share < 1 for share in shares),
+        "all_pass": shares.count(1),
+        "rescued": sum(group.rescued for group in groups),
+        "hints": dict.fromkeys(("Hint", "ConciseHint", "Concise"), 0) | kinds,
+        "extra_reward": statistics.fmean(rollout.reward for rollout in extra) if extra else None,
+        "reward": statistics.fmean(rollout.reward for rollout in first),
+        "response_tokens": tokens / len(first),
+        "truncated": statistics.fmean(rollout.truncated for rollout in first),
+        # Nats per token: -log pi_old of a sampled token has the entropy of its distribution as mean.
+        "entropy": -sum(p for rollout in first for p in rollout.old_logprobs) / tokens,
+        "sampled_rollouts": len(first) + len(extra),
+        "sampled_tokens": tokens + sum(len(rollout.response_ids) for rollout in extra),
+    }
+
+
 def samples_to_log(groups: list[Group], tokenizer, step: int) -> list[dict]:
     """Rollouts for people to read: a wrong and a right one per group, rescued groups first."""
     rows = []
@@ -752,9 +728,8 @@ def samples_to_log(groups: list[Group], tokenizer, step: int) -> list[dict]:
                 row = {"step": step, **sample_rows(group.problem, [rollout])[0]}
                 row |= {"prompt": tokenizer.decode(rollout.prompt_ids)}
                 row |= {"hint": group.hint.text if group.hint and rollout.off_policy else None}
-                rows.append(
-                    row | {"off_policy": rollout.off_policy, "advantage": rollout.advantage}
-                )
+                row |= {"off_policy": rollout.off_policy, "advantage": rollout.advantage}
+                rows.append(row)
     return rows
 
 
@@ -771,7 +746,7 @@ class Run:
     def __init__(self, config: "Config", policy: Policy, optimizer, about: dict):
         self.config, self.policy, self.optimizer = config, policy, optimizer
         self.about = about  # what stands for the model and the problems
-        self.pi_old = sampling_policy(policy)
+        self.pi_old = sampling_policy(policy, config)
         self.step, self.rollouts = 0, 0  # done so far
         self.folder = Path(config.out)
         self.checkpoint = self.folder / "checkpoint" / "state.pt"
@@ -786,10 +761,8 @@ class Run:
             for name, given in names.items():
                 if known.get(name) != self.about[name]:
                     raise UserError(f"--resume {self.folder}: {given} is not the run's any more")
-        versions = {module.__name__: module.__version__ for module in (torch, transformers)}
-        versions["python"] = platform.python_version()
         content = {"settings": asdict(self.config) | {"resume": ""}, **self.about}
-        content |= {"versions": versions, "command": sys.argv}
+        content |= {"torch": torch.__version__, "transformers": transformers.__version__}
         replace_file(path, json.dumps(content, indent=1) + "\n")
         self.checkpoint.parent.mkdir(exist_ok=True)
         for name in self.LOGS:
@@ -862,7 +835,7 @@ def probe_hints(config: "Config") -> int:
     answers, and without one. Every response goes to probe.jsonl.
     """
     problems = load_problems(find_data(config)[0])
-    policy = sampling_policy(load_policy(config.model, config.device))
+    policy = sampling_policy(load_policy(config.model, config.device), config)
     problems = leave_out_long(policy, problems, config)
     rng = random.Random(config.seed_for("probe", 0))
     problems = rng.sample(problems, min(config.probe, len(problems)))
@@ -964,9 +937,7 @@ class Config(Settings):
     gamma: float = HfArg(default=0.1, help="gamma of f(r') = r' / (r' + gamma), off-policy")
     entropy_coef: float = HfArg(default=0.0, help="weight of the entropy bonus (LTE\u2020)")
     separate_normalisers: bool = HfArg(default=False, help="count the tokens Z, Z' apart")
-    hint_answers: str = HfArg(
-        default="own", help="own; or shuffled: another problem's, the control"
-    )
+    hint_answers: str = HfArg(default="own", help="own; shuffled: another problem's, as control")
     max_grad_norm: float = HfArg(default=1.0, help="the gradient is scaled down to this norm")
     micro_tokens: int = HfArg(default=0, help="tokens per pass (0: 16384, on a CPU 1024): memory")
     gradient_checkpointing: bool = HfArg(default=False, help="less memory, but slower")
@@ -976,11 +947,6 @@ class Config(Settings):
     samples_per_step: int = HfArg(default=4, help="rollouts per step that go to samples.jsonl")
     resume: str = HfArg(default="", help="folder of a run to go on with, under its own settings")
     probe: int = HfArg(default=0, help="train nothing: do hints help this model? on N problems")
-
-    @property
-    def bf16(self) -> bool:
-        """On a GPU computation is bfloat16; weights and optimizer are float32 everywhere."""
-        return self.device != "cpu"
 
     def autocast(self) -> torch.autocast:
         """The trainer's forward pass runs within it."""

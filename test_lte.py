@@ -640,13 +640,13 @@ def test_choice_5_ratio_is_1_on_the_first_update():
 @pytest.fixture
 def bf16_compute(monkeypatch):
     """What a GPU does, on the CPU: float32 weights, bfloat16 computation."""
-    monkeypatch.setattr(lte.Config, "bf16", True)
+    monkeypatch.setattr(lte.Settings, "bf16", True)
 
 
 def test_choice_5_in_mixed_precision_ratios_start_at_1(bf16_compute):
     """The sampler's bfloat16 differs from the trainer's; its own log-probabilities replace those."""
     fresh = fresh_policy()
-    pi_old = evaluation.bf16_copy(fresh)
+    pi_old = lte.sampling_policy(fresh, small_config())
     optimizer = torch.optim.AdamW(fresh.model.parameters(), lr=1e-3)
     assert {p.dtype for p in pi_old.model.parameters()} == {torch.bfloat16}
     assert {b.dtype for b in pi_old.model.buffers()} == {torch.float32}, "rotary frequencies"
@@ -696,7 +696,7 @@ def test_in_bf16_a_large_gap_is_a_warning(bf16_compute, monkeypatch, capsys):
             off_by(patch, nats)
             fresh = fresh_policy()
             settings = {"problems": some_problems(9), "updates_per_step": 1}
-            step_of(fresh, pi_old=evaluation.bf16_copy(fresh), **settings)
+            step_of(fresh, pi_old=lte.sampling_policy(fresh, small_config()), **settings)
         assert ("disagree" in capsys.readouterr().out) == warned
 
 
@@ -761,7 +761,7 @@ def test_a_step_on_another_device(monkeypatch):
 
     here, there = fresh_policy(), fresh_policy()
     move(there.model)
-    for function in ("sample", "cache_bytes"):  # inference mode hides operations
+    for function in ("sample", "rows_that_fit"):  # inference mode hides operations
         plain = torch.no_grad()(getattr(evaluation, function).__wrapped__)
         monkeypatch.setattr(evaluation, function, plain)
     monkeypatch.setattr(lte, "check_gap", lambda gap, tokens, config: gap)
@@ -787,7 +787,7 @@ gpu = pytest.mark.skipif(not torch.cuda.is_available(), reason="needs a GPU")
 @pytest.mark.parametrize("half", [False, True], ids=["float32", "bf16"])
 def test_gpu_sampler_records_teacher_forced_log_probabilities(half):
     here = lte.load_policy(str(SMALL), "cuda")
-    model = lte.sampling_policy(here).model if half else here.model
+    model = lte.sampling_policy(here, lte.Config(device="cuda")).model if half else here.model
     prompts = [lte.build_prompt(here.tokenizer, p.problem) for p in some_problems(20)]
     prompts[0] = prompts[0][:5]  # ragged
     generator = torch.Generator().manual_seed(0)

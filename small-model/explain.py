@@ -22,30 +22,32 @@ sys.path.insert(0, str(HERE.parent))
 import lte
 
 
-def main() -> None:
+def main(argv: list[str] | None = None) -> int:
+    return lte.command("explain.py", work, argv, "it has written nothing")
+
+
+def work(argv: list[str]) -> int:
     parser = ArgumentParser(description=__doc__.split("\n\n")[0])
     parser.add_argument("--model", default=str(HERE), help="a folder with a model and train.jsonl")
     parser.add_argument("--figure", help="draw the weight of a token to this file, and end")
-    args = parser.parse_args()
+    args = parser.parse_args(argv)
     if args.figure:
-        return draw_weight(args.figure)
-    config = lte.read_config(["--model", args.model, "--updates-per-step", "1"])
+        draw_weight(args.figure)
+        return 0
+    config = lte.read_config(["--model", args.model, "--updates-per-step", "1", "--device", "cpu"])
+    config = replace(config, prompts_per_step=1)
     policy = lte.load_policy(args.model)
-    for step in range(1, 1000):
-        [problem] = lte.draw_problems(
-            problems_of(args.model), replace(config, prompts_per_step=1), step
-        )
+    problems = lte.load_problems(Path(args.model) / "train.jsonl")
+    for step in range(1, 1001):
         before = copy.deepcopy(policy)
         optimizer = torch.optim.AdamW(policy.model.parameters(), lr=config.lr, weight_decay=0.0)
-        [group], _ = lte.train_step(policy, policy, optimizer, [problem], config, step)
+        drawn = lte.draw_problems(problems, config, step)
+        [group], _ = lte.train_step(policy, policy, optimizer, drawn, config, step)
         if group.rescued and not all(rollout.right for rollout in group.extra):
-            return show(group, before, policy, config)
+            show(group, before, policy, config)
+            return 0
         policy = before
-    return sys.exit("no problem was rescued")
-
-
-def problems_of(model: str) -> list[lte.Problem]:
-    return lte.load_problems(Path(model) / "train.jsonl")
+    raise lte.UserError("no problem was rescued in 1000 steps")
 
 
 def show(group: lte.Group, before: lte.Policy, after: lte.Policy, config: lte.Config) -> None:
@@ -118,7 +120,7 @@ def draw_weight(path: str) -> None:
     try:
         import matplotlib.figure
     except ImportError:
-        sys.exit("a figure needs matplotlib: pip install matplotlib")
+        raise lte.UserError("a figure needs matplotlib: pip install matplotlib") from None
     gamma, clip = lte.Config.gamma, lte.Config.clip
     ratios = torch.logspace(-5, 1, 400, requires_grad=True)
     shaped = lte.shape_ratio(ratios.log(), gamma)
@@ -137,7 +139,7 @@ def draw_weight(path: str) -> None:
             y = weight.detach().tolist()
             area.plot(ratios.tolist(), y, label=label, color=colour, linestyle=style, linewidth=2)
         area.axvline(gamma, color=grey, linewidth=0.8)
-        area.text(gamma * 1.1, 0.42, "r' = gamma")
+        area.text(gamma * 0.9, 0.5, "r' = gamma", ha="right")
         area.set(xscale="log", xlim=(1e-5, 10), ylim=(0, 1.3), ylabel="weight in the gradient / A")
         area.set(xlabel="ratio r = pi_theta / pi_old")
         area.spines[["top", "right"]].set_visible(False)
@@ -147,4 +149,4 @@ def draw_weight(path: str) -> None:
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())
