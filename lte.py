@@ -222,8 +222,7 @@ def shuffle_hints(none_pass: list[Group]) -> None:
 def try_again(pi_old: Policy, none_pass: list[Group], config: "Config", generator) -> list[Group]:
     """G extra rollouts for each group that has a hint; returns these groups.
 
-    An empty hint leaves the prompt as it is, and its rollouts on-policy. A hint that leaves no room
-    for a response is not given.
+    An empty hint leaves them on-policy; one that leaves no room for a response is not given.
     """
     given = lambda group: group.hint and fits(pi_old, group.problem, config, group.hint)
     groups = [group for group in none_pass if given(group)]
