@@ -259,10 +259,9 @@ def sample(
     total, rollouts = len(prompts) * group_size, []
     at = {"dtype": torch.double, "device": generator.device}
     uniforms = torch.rand(total, max_new_tokens, generator=generator, **at).to(model.device)
-    looks = {"desc": "sampling", "unit": "response", "delay": 2, "leave": False}
-    was_training = model.training
+    was_training, looks = model.training, {"desc": "sampling", "unit": "response", "leave": False}
     model.eval()  # else dropout would be on, and gradient checkpointing would drop the cache
-    with tqdm(total=total, **looks) as bar:
+    with tqdm(total=total, delay=2, **looks) as bar:
         bar.tokens = 0
         for first in range(0, total, max_rows):
             owner = [i // group_size for i in range(first, min(first + max_rows, total))]
@@ -275,8 +274,8 @@ def sample(
 def decode(model, prompts, owner, uniforms, temperature, eos_ids, bar) -> list[Rollout]:
     """One response for each row: row i answers prompts[owner[i]] with uniforms[i], [n, limit].
 
-    A row that is done is decoded on, unrecorded, until a quarter of the rows is done. Then these
-    leave together, since each time the whole cache is copied.
+    Rows that are done leave when they are a quarter of all, since that copies the whole cache; until
+    then they are decoded on, unrecorded.
     """
     n, limit = uniforms.shape
     logits, mask, cache = read_prompts(model, prompts, owner)  # [n, V], [n, T]
@@ -307,10 +306,9 @@ def decode(model, prompts, owner, uniforms, temperature, eos_ids, bar) -> list[R
         logits = next_logits(model, tokens[:, None], mask, position, cache)
         position = position + 1
     rollouts = []
-    for i, length in enumerate(lengths.tolist()):
-        response, known = ids[i, :length].tolist(), logprobs[i, :length].tolist()
-        cut = response[-1] not in eos_ids
-        rollouts.append(Rollout(prompts[owner[i]], response, known, truncated=cut))
+    for p, length, row, known in zip(owner, lengths.tolist(), ids.tolist(), logprobs.tolist()):
+        cut = row[length - 1] not in eos_ids
+        rollouts.append(Rollout(prompts[p], row[:length], known[:length], truncated=cut))
     return rollouts
 
 
@@ -331,8 +329,7 @@ def read_prompts(model, prompts, owner) -> tuple[Tensor, Tensor, Cache]:
     ids = torch.tensor([[0] * (width - len(p)) + p for p in some], device=model.device)  # [P, T]
     mask = torch.tensor([[0] * (width - len(p)) + [1] * len(p) for p in some]).to(ids)
     cache = DynamicCache(config=model.config)
-    for i, layer in enumerate(cache.layers):
-        cache.layers[i] = RoomyLayer() if type(layer) is DynamicLayer else layer
+    cache.layers = [RoomyLayer() if type(x) is DynamicLayer else x for x in cache.layers]
     logits = next_logits(model, ids, mask, (mask.cumsum(-1) - 1).clamp(min=0), cache)
     rows = torch.tensor(owner, device=model.device) - first
     cache.reorder_cache(rows)
@@ -352,9 +349,9 @@ def next_logits(model, ids: Tensor, mask: Tensor, position: Tensor, cache: Cache
 class RoomyLayer(DynamicLayer):
     """transformers' cache layer of full attention, in buffers with room behind what they hold.
 
-    DynamicLayer copies all keys and values to fresh memory for each new token, which takes longer
-    than the model itself. With an eighth of their length as room most tokens copy only themselves;
-    with more, attention gets slower, since it reads rows with gaps between them.
+    DynamicLayer copies all of it to fresh memory for each new token, which takes longer than the
+    model itself. With an eighth as room most tokens copy only themselves; with more, attention gets
+    slower, since it reads rows with gaps between them.
     """
 
     buffers = None
@@ -382,13 +379,12 @@ class RoomyLayer(DynamicLayer):
 def choose(logits: Tensor, temperature: float, uniforms: Tensor) -> tuple[Tensor, Tensor]:
     """A token per row from softmax(logits / T) [n, V], by uniform numbers in [0, 1) [n].
 
-    Returns tokens and their log-probabilities [n]. Chosen is the first token at which the sum of
-    the probabilities exceeds the number; T = 0 takes the likeliest, with log-probability at T = 1.
+    Returns tokens and their log-probabilities [n]; T = 0 takes the likeliest, as if T were 1. Chosen
+    is the first token at which the sum of probabilities exceeds the number. In float64 every token
+    is within reach, and none of probability 0 is. Overwrites the logits, which saves much time.
 
-        probabilities 0.5, 0.2, 0.3    sums 0.5, 0.7, 1.0    the number 0.6 chooses the second token
-
-    In float64 every token is within reach, and none of probability 0 is. Overwrites the logits: on
-    a CPU, fresh memory of that size costs more time than the arithmetic.
+    >>> choose(torch.tensor([[0.5, 0.2, 0.3]]).log(), 1.0, torch.tensor([0.6]))  # sums 0.5 0.7 1.0
+    (tensor([1]), tensor([-1.6094]))
     """
     weights = temper(logits, temperature or 1.0)
     weights = weights.sub_(weights.amax(-1, keepdim=True)).exp_()  # softmax, times some factor
