@@ -123,11 +123,11 @@ def read_finished(d: DataSet) -> list[list[dict]] | None:
     """
     if not d.output.exists():
         return None
-    note = d.output.with_suffix(".settings.json")
+    note, n = d.output.with_suffix(".settings.json"), d.samples
     if not note.exists() or note.read_text(encoding="utf-8") != d.note:
         raise UserError(f"{d.output} is of another model or other settings: choose another --out")
-    rows, n = read_log(d.output), d.samples
-    if [row["problem"] for row in rows] != [p.problem for p in d.problems for _ in range(n)]:
+    rows, asked = read_log(d.output), [p.problem for p in d.problems for _ in range(n)]
+    if [row["problem"] for row in rows] != asked:
         raise UserError(f"{d.output} was changed since it was written: choose another --out")
     return [rows[i : i + n] for i in range(0, len(rows), n)]
 
@@ -416,17 +416,17 @@ def load_policy(name: str, device: str = "cpu") -> Policy:
     """
     if (Path(name) / "adapter_config.json").is_file():
         raise UserError(f"{name!r} holds an adapter: merge it into its model first, and save that")
-    safe = {"trust_remote_code": False}
+    how = {"trust_remote_code": False}
     try:
-        config = transformers.AutoConfig.from_pretrained(name, **safe)
+        config = transformers.AutoConfig.from_pretrained(name, **how)
         for part in (config, config.get_text_config()):
             for key, value in vars(part).items():
                 if ("drop" in key or "jitter" in key) and isinstance(value, float):
                     setattr(part, key, 0.0)
-        how = {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
+        tokenizer = transformers.AutoTokenizer.from_pretrained(name, **how)
+        how |= {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
         load = transformers.AutoModelForCausalLM.from_pretrained
-        model, loading = load(name, config=config, **how, **safe)
-        tokenizer = transformers.AutoTokenizer.from_pretrained(name, **safe)
+        model, loading = load(name, config=config, **how)
     except Exception as error:  # noqa: BLE001  whatever transformers has to say, in one line
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise UserError(f"can't load the model {name!r} (folder or hub name): {reason}") from None
@@ -474,22 +474,19 @@ def check_loaded(name: str, model, tokenizer, loading: dict) -> None:
         raise UserError(message + "call model.resize_token_embeddings(len(tokenizer))")
 
 
-CHECKED_WINDOW = 1024  # tokens; a longer window is left to the check in a run's first update
-
-
 def check_sampler(policy: Policy, name: str) -> None:
     """Raise UserError for a model that the sampler does not suit: the log-probabilities that it
     records must be those of the model's own forward pass, as far as rounding lets them.
 
     Looked at are prompts of unlike lengths, responses that end at different times, and what lies
-    beyond each window (or chunk) of up to 1024 tokens that the config names, since within a window
-    all kinds of attention are alike. That costs at most four forward passes over 1040 tokens: some
-    35 TFLOP for a model of 4 billion parameters, which takes a GPU a fraction of a second.
+    beyond each window (or chunk) of up to 1024 tokens that the config names. That costs at most four
+    forward passes over 1040 tokens: a GPU takes a fraction of a second for 4 billion parameters. A
+    longer window is left to the check in a run's first update.
     """
     model, rounding = policy.model, 0.01 if policy.model.dtype == torch.float32 else 0.5
     config = model.config.get_text_config()
     named = [v for key, v in vars(config).items() if "window" in key or "chunk" in key]
-    windows = [v for v in named if type(v) is int and 4 < v <= CHECKED_WINDOW]
+    windows = [v for v in named if type(v) is int and 4 < v <= 1024]
     longest = int(min(max(windows, default=8), context_length(model) - 12))
     rng, generator = random.Random(0), torch.Generator().manual_seed(0)
     prompts = [[rng.randrange(config.vocab_size) for _ in range(n)] for n in (1, 5, longest - 4)]
@@ -547,12 +544,6 @@ def context_length(model) -> float:
     return getattr(model.config.get_text_config(), "max_position_embeddings", None) or math.inf
 
 
-def fits(policy: Policy, problem: "Problem", config: "Settings", hint=None) -> bool:
-    """Whether a problem, with its hint, leaves room for a response in the model's context."""
-    prompt = build_prompt(policy.tokenizer, problem.problem, hint, config.system_prompt)
-    return len(prompt) + config.max_new_tokens <= context_length(policy.model)
-
-
 def sampling_policy(policy: Policy, config: "Settings") -> Policy:
     """What samples: on a CPU the policy itself, on a GPU a bfloat16 copy of it."""
     if not config.bf16:
@@ -561,9 +552,6 @@ def sampling_policy(policy: Policy, config: "Settings") -> Policy:
     for weight in model.parameters():  # and not the buffers: rotary frequencies stay float32
         weight.data = weight.data.bfloat16()
     return policy._replace(model=model)
-
-
-INSTRUCTION = "Reason step by step, and put the final answer in \\boxed{}."
 
 
 def build_prompt(tokenizer, problem: str, hint=None, system_prompt: str = "") -> list[int]:
@@ -637,10 +625,6 @@ class Problem:
         return self.solution is not None and is_correct(self.solution, self.answer)
 
 
-PROBLEM_KEYS = ("problem", "question", "prompt")
-ANSWER_KEYS = ("answer", "final_answer", "expected_answer", "ground_truth", "target")
-
-
 def load_problems(path: str | Path) -> list[Problem]:
     """Read a file of JSON objects, one per line or as an array, under the common field names.
 
@@ -683,8 +667,7 @@ def parse_problem(line: str, where: str) -> Problem:
         problem = said[0]
     if answer is None and "\\boxed" in solution:
         answer = extract_answer(solution)
-    if isinstance(answer, list) and len(answer) == 1:
-        answer = answer[0]
+    answer = answer[0] if isinstance(answer, list) and len(answer) == 1 else answer
     if type(answer) is int or (type(answer) is float and math.isfinite(answer)):
         answer = str(answer)
     if isinstance(answer, str) and "####" in answer:
@@ -716,8 +699,8 @@ def locate(name: str, sources: dict[str, tuple[str, str]]) -> Path:
             torch.hub.download_url_to_file(url, str(path), hash_prefix=sha256, progress=False)
         if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
             raise UserError(f"{path} is not the file it was: delete it")
-    except RuntimeError:  # of the hash
-        raise UserError(f"{url} is not the file it was: can't use {name}") from None
+    except RuntimeError:
+        raise UserError(f"{url} is not the file it was: its hash differs") from None
     except (OSError, http.client.HTTPException) as error:
         raise UserError(f"can't fetch {name} ({error}): save {url} as {path}") from None
     return path
@@ -756,8 +739,8 @@ def compare_runs(folders: list[str], figure: str) -> None:
     for label, some in methods.items():
         steps = statistics.fmean(len(run["metrics"]) for run in some)
         rollouts = statistics.fmean(run["rollouts"][-1] for run in some)
-        cells = rate_cells([run["last"] for run in some])
-        print(f"{label:{width}}{len(some):>5}{steps:>7.0f}{rollouts:>10.0f}{cells}")
+        spent = f"{len(some):>5}{steps:>7.0f}{rollouts:>10.0f}"
+        print(f"{label:{width}}{spent}" + rate_cells([run["last"] for run in some]))
     print_differences(methods, k, width)
     if figure:
         draw_curves(methods, figure)
@@ -768,9 +751,8 @@ def read_run(folder: Path) -> dict:
     try:
         about = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         metrics, validations = (read_log(folder / f"{n}.jsonl") for n in ("metrics", "validation"))
-        run = {"folder": folder, "settings": about["settings"], "held_out": about["held_out"]}
-        run |= {"metrics": metrics, "first": validations[0], "last": validations[-1]}
-        run["validations"] = validations
+        run = about | {"folder": folder, "metrics": metrics, "validations": validations}
+        run |= {"first": validations[0], "last": validations[-1], "held_out": about["held_out"]}
         run["key"] = about["model"], about["settings"]["seed"]
         run["rollouts"] = np.cumsum([row["sampled_rollouts"] for row in metrics]).tolist()
         ended = metrics[-1]["step"] == validations[-1]["step"] and (folder / "final").is_dir()
@@ -781,18 +763,16 @@ def read_run(folder: Path) -> dict:
     return run
 
 
-NO_PART_OF_A_LABEL = ("method", "model", "data", "eval_data", "out", "resume", "seed", "device")
-NO_PART_OF_A_LABEL += ("steps", "rollout_budget", "threads", "save_every", "micro_tokens")
-NO_PART_OF_A_LABEL += ("cache_gib", "gradient_checkpointing")
-
-
 def group_by_method(runs: list[dict]) -> dict[str, list[dict]]:
     """Runs by label: the method, and the settings that are not those of the first run."""
+    no_part = ("method", "model", "data", "eval_data", "out", "resume", "seed", "device", "steps")
+    no_part += ("rollout_budget", "threads", "save_every", "micro_tokens", "cache_gib")
+    no_part += ("gradient_checkpointing",)
     first, methods = runs[0]["settings"], defaultdict(list)
     for run in runs:
         words = [run["settings"]["method"]]
         for name, value in run["settings"].items():
-            if name not in NO_PART_OF_A_LABEL and value != first.get(name):
+            if name not in no_part and value != first.get(name):
                 words += [flag(name)] if value is True else [flag(name), str(value)]
         others = methods[" ".join(words)]
         if any(run["key"] == other["key"] for other in others):
@@ -826,21 +806,15 @@ def print_differences(methods: dict[str, list[dict]], k: int, width: int) -> Non
         print(f"{label:{width}}{len(pairs):>2} pairs   " + "   ".join(cells))
 
 
-# 97.5 % quantiles of Student's t for 1, 2, ... degrees of freedom; beyond, the normal one.
-STUDENT_T = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179]
-STUDENT_T += [2.160, 2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064]
-
-
 def mean_interval(values: list[float]) -> tuple[float, float, float]:
     """Mean and 95 % t interval of a few values (paired differences); nan for one."""
+    # 97.5 % quantiles of Student's t for 1 to 24 degrees of freedom; beyond, the normal one.
+    t = [12.706, 4.303, 3.182, 2.776, 2.571, 2.447, 2.365, 2.306, 2.262, 2.228, 2.201, 2.179, 2.160]
+    t += [2.145, 2.131, 2.120, 2.110, 2.101, 2.093, 2.086, 2.080, 2.074, 2.069, 2.064]
     n, mean = len(values), statistics.fmean(values)
-    t = STUDENT_T[n - 2] if 2 <= n <= len(STUDENT_T) + 1 else 1.96
+    t = t[n - 2] if 2 <= n <= len(t) + 1 else 1.96
     half = t * statistics.stdev(values) / math.sqrt(n) if n > 1 else math.nan
     return mean, mean - half, mean + half
-
-
-# Okabe and Ito's, which colour-blind readers can tell apart; grey can be read on light and dark
-COLOURS, GREY = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00"), "#808080"
 
 
 def draw_curves(methods: dict[str, list[dict]], path: str) -> None:
@@ -851,24 +825,26 @@ def draw_curves(methods: dict[str, list[dict]], path: str) -> None:
     except ImportError:
         raise UserError("a figure needs matplotlib: pip install matplotlib") from None
     names = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
-    with matplotlib.rc_context(dict.fromkeys(names, GREY) | {"font.size": 12}):
+    titles = ("none-pass problems [%]", "Pass@1 [%]")
+    # Colours of Okabe and Ito, which colour-blind readers can tell apart; grey for light and dark.
+    colours = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
+    with matplotlib.rc_context(dict.fromkeys(names, "#808080") | {"font.size": 12}):
         figure = matplotlib.figure.Figure(figsize=(11, 4.4), layout="constrained")
         panels = figure.subplots(1, 2)
         for i, (label, runs) in enumerate(methods.items()):
             for panel, curves in zip(panels, zip(*map(curves_of, runs)), strict=True):
                 grid = np.linspace(0, min(x[-1] for x, _ in curves), 200)
                 y = 100 * np.mean([np.interp(grid, *points) for points in curves], 0)
-                panel.plot(grid, y, label=label, linewidth=2, color=COLOURS[i % len(COLOURS)])
-        for panel, title in zip(panels, ("none-pass problems [%]", "Pass@1 [%]"), strict=True):
+                panel.plot(grid, y, label=label, linewidth=2, color=colours[i % len(colours)])
+        for panel, title in zip(panels, titles, strict=True):
             panel.set(xlabel="sampled rollouts", ylabel=title, ylim=(0, None))
             panel.spines[["top", "right"]].set_visible(False)
-        lines, labels = panels[0].get_legend_handles_labels()
-        figure.legend(lines, labels, frameon=False, loc="outside upper center", ncols=3)
+        lines = panels[0].get_legend_handles_labels()
+        figure.legend(*lines, frameon=False, loc="outside upper center", ncols=3)
         try:
             figure.savefig(path, dpi=110, transparent=True)
         except ValueError as error:
             raise UserError(f"can't draw {path}: {error}") from None
-    print(f"figure: {path}")
 
 
 def curves_of(run: dict) -> list[tuple]:
@@ -910,16 +886,11 @@ class Settings:
 
 @dataclass
 class EvalConfig(Settings):
-    """Settings of eval.py."""
-
     data: list[str] = HfArg(default_factory=list, help="JSONL files, benchmarks")  # noqa: RUF009
     samples: int = HfArg(default=0, help="samples per problem (0: 16, benchmarks as the paper)")
     k: list[int] = HfArg(default_factory=list, help="which Pass@k to report")  # noqa: RUF009
     compare: list[str] = HfArg(default_factory=list, help="folders of runs")  # noqa: RUF009
     figure: str = HfArg(default="", help="with --compare: a file for curves (needs matplotlib)")
-
-
-POSITIVE = ("max_new_tokens", "cache_gib")
 
 
 def check_settings(config: Settings, positive: Iterable[str]) -> None:
@@ -931,8 +902,7 @@ def check_settings(config: Settings, positive: Iterable[str]) -> None:
             raise UserError(f"{flag(name)} is 0: it must be above")
     if re.search("[\ud800-\udfff]", config.system_prompt):  # what Python makes of broken bytes
         raise UserError("--system-prompt holds bytes that are not UTF-8")
-    if config.threads:
-        torch.set_num_threads(min(config.threads, 1024))
+    torch.set_num_threads(min(config.threads or torch.get_num_threads(), 1024))
     if not re.fullmatch(r"cpu|cuda(:[0-9]{1,2})?", config.device):
         raise UserError(f"--device {config.device}: use cpu, cuda or cuda:N")
     number = torch.device(config.device).index or 0
@@ -988,10 +958,7 @@ def lock(folder: Path) -> Iterator[None]:
         try:
             connection.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
-            message = (
-                f"{folder} is in use by another process ({error}): wait, or name another --out"
-            )
-            raise UserError(message) from None
+            raise UserError(f"{folder} is in use by another process ({error})") from None
         yield
 
 
@@ -1031,7 +998,8 @@ def command(name: str, work: Callable[[list[str]], int], argv: list[str] | None,
     transformers.logging.disable_progress_bar()
     logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)
     for stream in (sys.stdout, sys.stderr):
-        stream.reconfigure(errors="backslashreplace")
+        if hasattr(stream, "reconfigure"):  # a notebook's has no encoding
+            stream.reconfigure(errors="backslashreplace")
     try:
         return work(sys.argv[1:] if argv is None else argv)
     except KeyboardInterrupt:
@@ -1070,12 +1038,14 @@ def main(argv: list[str] | None = None) -> int:
 
 
 # --------------------------------------------------------------------------------------------------
-# Where the benchmarks are
+# What the model is told, names of fields, and where the benchmarks are
 
 
+INSTRUCTION = "Reason step by step, and put the final answer in \\boxed{}."
+PROBLEM_KEYS = ("problem", "question", "prompt")
+ANSWER_KEYS = ("answer", "final_answer", "expected_answer", "ground_truth", "target")
+POSITIVE = ("max_new_tokens", "cache_gib")
 PAPER_K = {"math500": 4, "minerva": 4, "olympiadbench": 4, "gsm8k": 4}  # 16 for the others
-
-
 # name: address of a file at a fixed commit, sha256 of its bytes
 GITHUB = "https://raw.githubusercontent.com/"
 GSM8K = GITHUB + "openai/grade-school-math/3101c7d5072418e28b9008a6636bde82a006892c/"

@@ -52,7 +52,7 @@ from transformers.hf_argparser import HfArg
 from eval import (  # noqa: F401  some are here for those who use lte as a module
     BENCHMARKS, POSITIVE, TRAINING_DATA, Policy, Problem, Rollout, Settings, UserError, ask,
     bootstrap_interval, build_prompt, by_family, check_sampler, check_settings, command,
-    context_length, fingerprint, fits, flag, flags_in, grade, hash_of, is_out_of_memory, json_lines,
+    context_length, fingerprint, flag, flags_in, grade, hash_of, is_out_of_memory, json_lines,
     load_policy, load_problems, locate, lock, read_flags, read_log, replace_file, sample,
     sample_rows, sampling_policy, short_name, summarise, temper,
 )  # fmt: skip
@@ -232,6 +232,12 @@ def try_again(pi_old: Policy, none_pass: list[Group], config: "Config", generato
         for rollout in group.extra:
             rollout.off_policy = group.hint.text != ""
     return groups
+
+
+def fits(policy: Policy, problem: Problem, config: "Config", hint=None) -> bool:
+    """Whether a problem, with its hint, leaves room for a response in the model's context."""
+    prompt = build_prompt(policy.tokenizer, problem.problem, hint, config.system_prompt)
+    return len(prompt) + config.max_new_tokens <= context_length(policy.model)
 
 
 # --------------------------------------------------------------------------------------------------
