@@ -835,7 +835,11 @@ def draw_curves(methods: dict[str, list[dict]], path: str) -> None:
             for panel, curves in zip(panels, zip(*map(curves_of, runs)), strict=True):
                 grid = np.linspace(0, min(x[-1] for x, _ in curves), 200)
                 y = 100 * np.mean([np.interp(grid, *points) for points in curves], 0)
-                panel.plot(grid, y, label=label, linewidth=2, color=colours[i % len(colours)])
+                looks = {
+                    "color": colours[i % len(colours)],
+                    "linestyle": "-" if i % 2 == 0 else "--",
+                }
+                panel.plot(grid, y, label=label, linewidth=2, zorder=-i, **looks)
         for panel, title in zip(panels, titles, strict=True):
             panel.set(xlabel="sampled rollouts", ylabel=title, ylim=(0, None))
             panel.spines[["top", "right"]].set_visible(False)

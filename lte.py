@@ -1002,7 +1002,10 @@ def read_config(argv: list[str]) -> Config:
         kind = "probe" if config.probe else config.method
         config.out = config.out or f"runs/{kind}-{short_name(config.model)}-s{config.seed}"
         if recipe:
-            print("recipe.json, before other flags: " + " ".join(recipe).replace("=", " "))
+            print(
+                "from recipe.json, unless a flag says otherwise: "
+                + " ".join(recipe).replace("=", " ")
+            )
     check_config(config)
     return config
 
