@@ -2875,10 +2875,10 @@ def test_readme_mentions_flags_and_files_that_exist(capsys):
 SHORTENED = """#!/usr/bin/env bash
 # Stands in for python: the README's commands with fewer steps and samples, and without network.
 set -e
+figures() { PYTHON -c "import matplotlib" 2>/dev/null; }
 case "$*" in
-  *--figure*) PYTHON -c "import matplotlib" 2>/dev/null && exec PYTHON "$@"
-    exec PYTHON "${@:1:$#-2}" ;;
-  *explain.py*--figure*) exit 0 ;;
+  *explain.py*--figure*) figures || exit 0; exec PYTHON "$@" ;;
+  *--figure*) figures && exec PYTHON "$@"; exec PYTHON "${@:1:$#-2}" ;;
   *--probe*) exec PYTHON "$@" --probe 9 ;;
   lte.py*) exec PYTHON "$@" --steps 2 --eval-samples 2 --threads 1 ;;
   small-model/make.py*) exec PYTHON "$@" --steps 2 ;;
@@ -2901,6 +2901,12 @@ def test_readme_commands_run(tmp_path):
     replaced = {
         "pip install -r": "test -f",
         "pytest test_lte.py": "true",
+        "small-model runs/base1 runs/base2": "small-model",
+        "for seed in 0 1": "for seed in 0",
+        "for b in 1 2": "for b in 1",
+        "for s in 0 1 2": "for s in 0",
+        "HuggingFaceTB/SmolLM2-135M-Instruct": "small-model --out runs/probe",
+        "--max-new-tokens 200": "--max-new-tokens 24",
         "Qwen/Qwen3-0.6B-Base": "small-model",
         "--data gsm8k": "--data small-model/valid.jsonl --out runs/gsm8k",
         "math500 minerva olympiadbench amc23 aime24 aime25": "small-model/valid.jsonl",
