@@ -58,12 +58,12 @@ from verify import extract_answer, is_correct, pass_at_k
 def evaluate(config: "EvalConfig") -> None:
     """Ask a model every problem of every data set, grade the answers, print Pass@k."""
     folder = Path(config.out or f"runs/eval-{short_name(config.model)}")
-    data_sets = [data_set(name, folder, config) for name in config.data]
+    data_sets = [DataSet(name, folder, config) for name in config.data]
     if len({d.output for d in data_sets}) < len(data_sets):
         raise UserError("two data sets have one name: their samples would go to one file")
     folder.mkdir(parents=True, exist_ok=True)
     with lock(folder):
-        finished = [read_finished(d) for d in data_sets]
+        finished = [d.finished() for d in data_sets]
         if None in finished:
             policy = sampling_policy(load_policy(config.model, config.device), config)
         print(f"{'':24}{'problems':>9}{'samples':>8}{'':62}  truncated   length")
@@ -85,51 +85,43 @@ def evaluate(config: "EvalConfig") -> None:
         print(f"{'average':43}" + "".join(cells))
 
 
-class DataSet(NamedTuple):
-    """One file or benchmark of an evaluation."""
+class DataSet:
+    """One file or benchmark of an evaluation; UserError for nonsense, before any model is loaded."""
 
-    name: str
-    problems: list["Problem"]
-    samples: int  # per problem
-    ks: list[int]  # which Pass@k to report
-    output: Path  # where the samples go
-    note: str  # all that decides what is sampled and how it is judged; beside the samples
+    def __init__(self, name: str, folder: Path, config: "EvalConfig"):
+        path, greedy = locate(name, BENCHMARKS), config.temperature == 0
+        self.name, self.problems = name, load_problems(path)
+        self.samples = config.samples or (1 if greedy else PAPER_K.get(name, 16))  # per problem
+        self.ks = sorted(set(config.k or [1, self.samples]))  # which Pass@k to report
+        self.output = folder / f"{Path(name).stem}.jsonl"  # where the samples go
+        if path.resolve() == self.output.resolve():
+            raise UserError(f"the samples would overwrite {path}: choose another --out")
+        if greedy and self.samples > 1:
+            raise UserError("--temperature 0 is greedy: all samples would be alike")
+        if self.ks[0] < 1 or self.ks[-1] > self.samples:
+            raise UserError(f"--k must be between 1 and --samples, {self.samples}")
+        code = b"".join(Path(module).read_bytes() for module in (__file__, verify.__file__))
+        note = {name: getattr(config, name) for name in ("max_new_tokens", "temperature", "seed")}
+        note |= {"system_prompt": config.system_prompt, "samples": self.samples}
+        note |= {"model": fingerprint(config.model), "problems": hash_of(self.problems)}
+        note |= {"code": hashlib.sha256(code).hexdigest(), "device": config.device.split(":")[0]}
+        # All that decides what is sampled and how it is judged; it is kept beside the samples.
+        self.note = json.dumps(note, indent=1) + "\n"
 
+    def finished(self) -> list[list[dict]] | None:
+        """The rows of the samples, by problem, if they were made before; None if there is no file.
 
-def data_set(name: str, folder: Path, config: "EvalConfig") -> DataSet:
-    """What is asked for by one name under --data; UserError for nonsense."""
-    path, output = locate(name, BENCHMARKS), folder / f"{Path(name).stem}.jsonl"
-    if path.resolve() == output.resolve():
-        raise UserError(f"the samples would overwrite {path}: choose another --out")
-    greedy, problems = config.temperature == 0, load_problems(path)
-    samples = config.samples or (1 if greedy else PAPER_K.get(name, 16))
-    if greedy and samples > 1:
-        raise UserError("--temperature 0 is greedy: all samples would be alike")
-    ks = sorted(set(config.k or [1, samples]))
-    if ks[0] < 1 or ks[-1] > samples:
-        raise UserError(f"--k must be between 1 and --samples, {samples}")
-    code = b"".join(Path(module).read_bytes() for module in (__file__, verify.__file__))
-    note = {"model": fingerprint(config.model), "problems": hash_of(problems), "samples": samples}
-    note |= {"code": hashlib.sha256(code).hexdigest(), "device": config.device.split(":")[0]}
-    for setting in ("max_new_tokens", "temperature", "seed", "system_prompt"):
-        note[setting] = getattr(config, setting)
-    return DataSet(name, problems, samples, ks, output, json.dumps(note, indent=1) + "\n")
-
-
-def read_finished(d: DataSet) -> list[list[dict]] | None:
-    """The rows of a data set that was finished before, by problem; None if there is no file.
-
-    UserError if its file is of another evaluation, or not whole: nothing is overwritten.
-    """
-    if not d.output.exists():
-        return None
-    note, n = d.output.with_suffix(".settings.json"), d.samples
-    if not note.exists() or note.read_text(encoding="utf-8") != d.note:
-        raise UserError(f"{d.output} is of another model or other settings: choose another --out")
-    rows, asked = read_log(d.output), [p.problem for p in d.problems for _ in range(n)]
-    if [row["problem"] for row in rows] != asked:
-        raise UserError(f"{d.output} was changed since it was written: choose another --out")
-    return [rows[i : i + n] for i in range(0, len(rows), n)]
+        UserError if its file is of another evaluation, or not whole: nothing is overwritten.
+        """
+        note, n = self.output.with_suffix(".settings.json"), self.samples
+        if not self.output.exists():
+            return None
+        if not note.exists() or note.read_text(encoding="utf-8") != self.note:
+            raise UserError(f"{self.output} is of another model or settings: choose another --out")
+        rows, asked = read_log(self.output), [p.problem for p in self.problems for _ in range(n)]
+        if [row["problem"] for row in rows] != asked:
+            raise UserError(f"{self.output} was changed since it was made: choose another --out")
+        return [rows[i : i + n] for i in range(0, len(rows), n)]
 
 
 def sample_rows(problem: "Problem", rollouts: list["Rollout"]) -> list[dict]:
@@ -726,10 +718,8 @@ def compare_runs(folders: list[str], figure: str) -> None:
     if not runs:
         raise UserError("no folder of a run that ended")
     k = runs[0]["last"]["k"]
-    if any(run["last"]["k"] != k for run in runs):
-        raise UserError("the runs were validated with different --eval-samples")
-    if len({run["held_out"] for run in runs}) > 1:
-        raise UserError("the runs were validated on different problems (--eval-data, --data)")
+    if len({(run["held_out"], run["last"]["k"]) for run in runs}) > 1:
+        raise UserError("the runs were validated on different problems, or by other --eval-samples")
     methods = group_by_method(runs)
     width = max(map(len, methods)) + 2
     print("At the last validation, in percent: mean +- sd over runs (models x seeds)\n")
@@ -907,10 +897,8 @@ def check_settings(config: Settings, positive: Iterable[str]) -> None:
     if re.search("[\ud800-\udfff]", config.system_prompt):  # what Python makes of broken bytes
         raise UserError("--system-prompt holds bytes that are not UTF-8")
     torch.set_num_threads(min(config.threads or torch.get_num_threads(), 1024))
-    if not re.fullmatch(r"cpu|cuda(:[0-9]{1,2})?", config.device):
-        raise UserError(f"--device {config.device}: use cpu, cuda or cuda:N")
-    number = torch.device(config.device).index or 0
-    if config.device != "cpu" and number >= torch.cuda.device_count():
+    devices = {"cpu"} | {f"cuda:{i}" for i in range(torch.cuda.device_count())}
+    if (config.device + ":0" * (config.device == "cuda")) not in devices:
         raise UserError(f"--device {config.device}: not found here; use --device cpu")
 
 

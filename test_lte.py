@@ -1238,7 +1238,7 @@ def broken_inputs(folder: Path) -> dict[str, tuple[list, str]]:
         "huge step": ([*model, "--prompts-per-step", str(10**9)], "a million rollouts"),
         "no run": (["--resume", folder / "nowhere"], "nowhere"),
         "no such GPU": ([*model, "--device", "cuda:99"], "use --device cpu"),
-        "odd device": ([*model, "--device", "cuda:9999"], "use cpu, cuda or cuda:N"),
+        "odd device": ([*model, "--device", "tpu"], "use --device cpu"),
         "no such benchmark": ([*model, "--eval-data", "nosuch"], "aime24"),
         "broken bytes": ([*model, "--system-prompt", "\udcff"], "UTF-8"),
         "probe without hints": ([*model, "--probe", "9", "--method", "grpo"], "--method lte"),
