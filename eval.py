@@ -183,7 +183,7 @@ def bootstrap_interval(values: list[float]) -> tuple[float, float]:
 
 @dataclass
 class Rollout:
-    """One response. `prompt_ids` is what it is trained under: lte.mix_group takes the hint out."""
+    """One response. It was sampled under `prompt_ids`, from which lte.mix_group takes the hint."""
 
     prompt_ids: list[int]
     response_ids: list[int] = field(default_factory=list)  # with the EOS, if it was sampled
@@ -236,8 +236,8 @@ def sample(
     """Sample `group_size` responses per prompt, from the full distribution at `temperature`.
 
     Prompts may have any lengths; temperature 0 is greedy. At most `max_rows` responses are decoded
-    at a time, and no more than have a cache of `cache_gib`. That changes nothing in what is sampled:
-    the random number for each position of each response is drawn before the first token, so a
+    at a time, and no more than have a cache of `cache_gib`. That changes what is sampled by rounding
+    only: the random number for each position of each response is drawn before the first token, so a
     response does not depend on its neighbours. Returns the groups in the order of the prompts.
     Raises UserError if a prompt is empty or leaves no room in the model's context.
     """
@@ -266,8 +266,8 @@ def sample(
 def decode(model, prompts, owner, uniforms, temperature, eos_ids, bar) -> list[Rollout]:
     """One response for each row: row i answers prompts[owner[i]] with uniforms[i], [n, limit].
 
-    Rows that are done leave when they are a quarter of all, since that copies the whole cache; until
-    then they are decoded on, unrecorded.
+    Rows that are done leave when they are a quarter of all, since that copies the whole cache. Until
+    then they are decoded on, and what they add is cut off by their length.
     """
     n, limit = uniforms.shape
     logits, mask, cache = read_prompts(model, prompts, owner)  # [n, V], [n, T]
@@ -404,7 +404,7 @@ def load_policy(name: str, device: str = "cpu") -> Policy:
 
     The weights are float32 whatever the checkpoint holds: most RL updates are too small for bf16
     and round to nothing. Dropout, and a router's jitter, are set to 0 (choice 8 of lte.py). Nothing
-    in the folder can run code. Raises UserError unless all of it can be loaded, as it is.
+    in the folder can run code. Raises UserError unless every weight can be loaded.
     """
     if (Path(name) / "adapter_config.json").is_file():
         raise UserError(f"{name!r} holds an adapter: merge it into its model first, and save that")
@@ -475,8 +475,7 @@ def check_sampler(policy: Policy, name: str) -> None:
     forward passes over 1040 tokens: a GPU takes a fraction of a second for 4 billion parameters. A
     longer window is left to the check in a run's first update.
     """
-    model, rounding = policy.model, 0.01 if policy.model.dtype == torch.float32 else 0.5
-    config = model.config.get_text_config()
+    model, config = policy.model, policy.model.config.get_text_config()
     named = [v for key, v in vars(config).items() if "window" in key or "chunk" in key]
     windows = [v for v in named if type(v) is int and 4 < v <= 1024]
     longest = int(min(max(windows, default=8), context_length(model) - 12))
@@ -494,7 +493,7 @@ def check_sampler(policy: Policy, name: str) -> None:
         if is_out_of_memory(error):
             raise
         gap, why = math.inf, type(error).__name__
-    if not gap < rounding:
+    if not gap < 0.01:
         message = f"{name!r} has a kind of attention or cache that the sampler can't handle"
         raise UserError(f"{message} ({why.format(gap)})")
 
@@ -528,7 +527,8 @@ def rows_that_fit(model, width: int, gib: float) -> int:
         held = [part for layer in cache.layers for part in vars(layer).values()]
         held += [state for part in held if isinstance(part, dict) for state in part.values()]
         sizes.append(sum(part.nbytes for part in held if isinstance(part, Tensor)))
-    return max(int(gib * 2**30 / (sizes[0] + (width - 1) * (sizes[1] - sizes[0]))), 1)
+    row = sizes[0] + (width - 1) * (sizes[1] - sizes[0])
+    return max(int(gib * 2**30 / (row * 9 / 8)), 1)  # an eighth is RoomyLayer's room
 
 
 def context_length(model) -> float:
@@ -866,7 +866,7 @@ class Settings:
     max_new_tokens: int = HfArg(default=1024, help="length limit of a response")
     temperature: float = HfArg(default=1.0, help="of sampling and of every log-probability")
     system_prompt: str = HfArg(default="", help="what the model is told before each problem")
-    cache_gib: float = HfArg(default=4.0, help="GiB for the cache of sampling; changes no result")
+    cache_gib: float = HfArg(default=4.0, help="GiB for the cache of sampling")
     device: str = HfArg(default="cuda" if torch.cuda.is_available() else "cpu", help="cpu or cuda")
     threads: int = HfArg(default=0, help="CPU threads (0: as torch likes)")
     seed: int = HfArg(default=0, help="seed of everything random")

@@ -1,6 +1,6 @@
 """LTE: learning to reason from trial and error (arXiv 2510.26109), on one GPU or a laptop.
 
-    python lte.py --model small-model                   the main job: on a CPU, in minutes
+    python lte.py --model small-model                   the main job: a minute on a CPU
     python lte.py --model NAME --data FILE.jsonl        any Hugging Face causal language model
     python lte.py --model NAME --data FILE.jsonl --probe 100        can hints help this model?
     python lte.py --resume runs/lte-small-model-s0      go on with a run that was stopped
@@ -17,8 +17,8 @@ functions say more, and each number has a test.
  3. Normalisers: one count Z of all response tokens of an update; or Z and Z' with
     --separate-normalisers.
  4. Advantages: std divides by G, without an epsilon; equal rewards are known by max == min.
- 5. pi_old is what the sampler recorded; on-policy in bfloat16, what the trainer computes, so that
-    ratios start at 1.
+ 5. pi_old is what the sampler recorded. On a GPU, where both compute in bfloat16 and round unlike,
+    the trainer scores ordinary responses anew, so that their ratios start at 1.
  6. Responses of advantage 0 skip the forward pass, unless there is an entropy bonus. They count in
     Z. An update without others is no optimizer step.
  7. luffy: the reference solution joins the G rollouts, if it is right and fits the context.
@@ -63,8 +63,8 @@ from verify import candidates, same_value
 class Method(NamedTuple):
     """What a method does beyond GRPO."""
 
-    # Makes the hint for a none-pass group from its G rollouts and the reference answer. An empty
-    # hint is a second try without one; None means no second try.
+    # Makes the hint for a none-pass group from its G rollouts and the reference answer, which it
+    # must not give away. An empty hint is a second try without one; None means no second try.
     hint: Callable[[list[Rollout], str], "Hint | None"] | None = None
     solution: bool = False  # a reference solution joins each group, off-policy with pi_old = 1
 
@@ -81,15 +81,16 @@ def train_step(
     policy: Policy, pi_old: Policy, optimizer, problems: list[Problem], config: "Config", step: int,
     lap: Callable[[str], None] = lambda stage: None,
 ) -> tuple[list["Group"], dict]:  # fmt: skip
-    """One step of LTE, counted from 1. `pi_old` samples, and at the end is the policy again.
+    """One step of LTE, counted from 1. `pi_old` samples, and at the end is the policy again: on a
+    CPU they are one model, and what pi_old was is known from the recorded log-probabilities.
 
     Returns the groups, as they were trained on, and metrics. `lap` is told when a stage has ended.
     """
     method = METHODS[config.method]
 
     # 1. Sample G responses to each problem, o_i ~ pi_old(. | q), and grade them, R_i in {0, 1}.
-    answers = ask(pi_old, problems, config.group_size, config, config.generator("sample", step))
-    groups = [Group(problem, first) for problem, first in zip(problems, answers, strict=True)]
+    sampled = ask(pi_old, problems, config.group_size, config, config.generator("sample", step))
+    groups = [Group(problem, first) for problem, first in zip(problems, sampled, strict=True)]
     lap("sample")
 
     # 2. Hint. The problems that nobody solved have no gradient, but failures that tell something.
@@ -130,7 +131,7 @@ class Group:
 
     problem: Problem
     rollouts: list[Rollout]  # what is trained on: at first the G rollouts, then mixed
-    hint: "Hint | None" = None  # H_q, if all of them failed
+    hint: "Hint | None" = None  # H_q, made if all of them failed
     extra: list[Rollout] = field(default_factory=list)  # the G extra rollouts
 
     def __post_init__(self):
@@ -138,7 +139,7 @@ class Group:
 
     @property
     def rescued(self) -> bool:
-        """Whether an extra rollout was right and has a place in the group; true after mixing."""
+        """Whether an extra rollout was right and has a place in the group. Ask after mixing."""
         return bool(self.extra) and any(rollout.right for rollout in self.rollouts)
 
 
@@ -156,7 +157,7 @@ MAX_ANSWERS, MAX_ANSWER_LENGTH = 8, 100
 class Hint:
     """H_q: what the failures on a none-pass problem tell the next attempts."""
 
-    kind: str  # "Hint", "ConciseHint" or "Concise", the paper's names; others bring their advice
+    kind: str  # "Hint", "ConciseHint" or "Concise", the paper's names; others say their advice
     answers: tuple[str, ...] = ()  # known to be wrong
     advice: str = ""
 
@@ -199,7 +200,8 @@ def build_hint(failed: list[Rollout], gold: str | None = None) -> Hint | None:
 
 
 def wrong_values(answer: str, gold: str | None) -> list[str]:
-    """What is wrong in a failed answer: all of it, or of a hedge that holds the gold the rest."""
+    """What of a failed answer is wrong: all of it; of a hedge such as '3, perhaps 7', whose 7 is the
+    gold, only the rest."""
     values = candidates(answer)
     if gold is None or not any(same_value(value, gold) for value in [answer, *values]):
         return [answer] if answer else []
@@ -207,8 +209,8 @@ def wrong_values(answer: str, gold: str | None) -> list[str]:
 
 
 def shuffle_hints(none_pass: list[Group]) -> None:
-    """The control --hint-answers shuffled: each hint lists the wrong answers of the next group that
-    has any, in place of its own, but not its own right one."""
+    """The control --hint-answers shuffled. Each hint lists the wrong answers of another problem,
+    the next that has any, in place of its own; but never what is right for its own problem."""
     own = [group.hint for group in none_pass]
     for i, group in enumerate(none_pass):
         if group.hint and group.hint.answers:
@@ -247,8 +249,8 @@ def fits(policy: Policy, problem: Problem, config: "Config", hint=None) -> bool:
 def mix_group(group: list[Rollout], hinted: list[Rollout], rng: random.Random) -> list[Rollout]:
     """Put G' right extra rollouts in place of G' failed ones, both chosen at random (section 3).
 
-    `hinted` are the extra rollouts, with or without a hint. One failed one stays at least (choice
-    2). The newcomers take the group's own prompt: later there will be no hint, so it is
+    `hinted` are the extra rollouts (of grpo-extra, without a hint). At least one failed one stays
+    (choice 2); extra ones that failed are not used. The newcomers take the group's own prompt: later there will be no hint, so it is
     pi_theta(o' | q) that must rise. Their old_logprobs stay those under (H_q, q).
 
     >>> failed, right = Rollout([5], reward=0.0), Rollout([5, 6, 7], reward=1.0)  # 6, 7: the hint
@@ -334,7 +336,7 @@ def shape_ratio(log_ratio: Tensor, gamma: float) -> Tensor:
 def update(policy: Policy, optimizer, groups: list[Group], config: "Config") -> dict:
     """The optimizer steps of one training step, each on its share of the groups. Returns metrics.
 
-    pi_old stays that of sampling, so from the second step on ratios leave 1 and the clip matters.
+    pi_old stays that of sampling, so after the first of them ratios leave 1 and the clip matters.
     """
     model, n = policy.model, config.updates_per_step
     shares = [groups[i * len(groups) // n : (i + 1) * len(groups) // n] for i in range(n)]
@@ -342,10 +344,10 @@ def update(policy: Policy, optimizer, groups: list[Group], config: "Config") -> 
     model.train(config.gradient_checkpointing)  # it needs train mode; dropout is 0 in any mode
     gap = max(replace_old_logprobs(model, share, config) for share in shares)
     loss, tokens, norms = 0.0, [], []
-    for i, share in enumerate(shares):
+    for share in shares:
         optimizer.zero_grad(set_to_none=True)
         loss += accumulate_gradients(model, share, config, tokens)
-        if i == 0:
+        if not norms:  # no weight has moved yet
             gap = check_gap(gap, tokens, config)
         weights = [weight for weight in model.parameters() if weight.grad is not None]
         if not weights:
@@ -362,10 +364,9 @@ def update(policy: Policy, optimizer, groups: list[Group], config: "Config") -> 
 
 
 def accumulate_gradients(model, rollouts: list[Rollout], config: "Config", tokens: list) -> float:
-    """Add up the gradient of one update over micro-batches; how they are cut does not change it.
-
-    Returns the loss, and adds to `tokens` each micro-batch's log-ratios, advantages and kinds [N].
-    """
+    """Add up the gradient of one update over micro-batches; how they are cut does not change it,
+    up to rounding. Returns the loss, and adds to `tokens` a triple per micro-batch, for metrics:
+    log-ratios, advantages and whether off-policy, [N] each."""
     total, counts = 0.0, [0, 0]  # response tokens of the whole update, on- and off-policy
     for rollout in rollouts:
         counts[rollout.off_policy] += len(rollout.response_ids)
@@ -417,7 +418,7 @@ def response_logprobs(model, rollouts: list[Rollout], config: "Config") -> tuple
     last = torch.tensor([[len(row) - 2] for row in rows]).to(ids)
     at = torch.arange(ids.shape[1], device=model.device)
     predicts = (at >= first) & (at <= last)  # [B, T]: position t predicts token t + 1
-    logits = model(input_ids=ids, use_cache=False, logits_to_keep=predicts).logits
+    logits = model(input_ids=ids, use_cache=False, logits_to_keep=predicts).logits  # takes a mask
     logits = temper(logits, config.temperature)  # [N, V]
     targets = ids[:, 1:][predicts[:, :-1]]  # [N]
     logprobs = -torch.nn.functional.cross_entropy(logits, targets, reduction="none")
@@ -449,7 +450,7 @@ def replace_old_logprobs(model, rollouts: list[Rollout], config: "Config") -> fl
 def check_gap(gap: float, tokens: list[tuple[Tensor, ...]], config: "Config") -> float:
     """How far what the sampler recorded is from what the trainer computes, before any weight moves.
 
-    More than 0.05 nats raise UserError. In bfloat16, where rounding can be large, 1 gives a warning.
+    In float32 more than 0.05 nats raise UserError; in bfloat16 more than 1 give a warning.
     """
     for log_ratio, _, off_policy in tokens:  # on-policy, log r should be 0
         gap = max(gap, float(log_ratio.masked_fill(off_policy, 0.0).abs().max()))
@@ -547,7 +548,7 @@ def free_folder(config: "Config") -> Path:
     """The run's folder; UserError if a new run would write among other files."""
     folder = Path(config.out)
     if not config.resume and any(f.suffix != ".tmp" for f in folder.glob("*") if f.name != "lock"):
-        raise UserError(f"{folder} is in use: --resume the run, or name another --out")
+        raise UserError(f"{folder} is in use: name another --out, or --resume the run in it")
     folder.mkdir(parents=True, exist_ok=True)
     return folder
 
@@ -642,8 +643,8 @@ def validate(run: "Run", problems: list[Problem]) -> None:
         return
     run.save()
     config, k = run.config, run.config.eval_samples
-    answers = ask(run.pi_old, problems, k, config, config.generator("evaluate", run.step))
-    groups = list(map(sample_rows, problems, answers))
+    sampled = ask(run.pi_old, problems, k, config, config.generator("evaluate", run.step))
+    groups = list(map(sample_rows, problems, sampled))
     summary, families = summarise(groups, [1, k]), by_family(problems, groups)
     (one, many), none_pass = map(statistics.fmean, summary.pop("pass")), summary["none_pass"]
     row = {"step": run.step, "k": k, "pass@1": one, "pass@k": many, **summary}
@@ -780,7 +781,7 @@ class Run:
             file.write(json_lines(rows))
 
     def save(self) -> None:
-        """All that it takes to go on exactly; generators are seeded by step.
+        """All that it takes to go on, to the bit on the same machine with the same budgets.
 
         Written aside, synced and renamed: there always is one whole checkpoint, after the first.
         """
@@ -845,8 +846,8 @@ def probe_hints(config: "Config") -> int:
     rng = random.Random(config.seed_for("probe", 0))
     problems = rng.sample(problems, min(config.probe, len(problems)))
     with lock(free_folder(config)):
-        answers = ask(policy, problems, config.group_size, config, config.generator("probe", 0))
-        groups = [Group(*pair) for pair in zip(problems, answers, strict=True)]
+        sampled = ask(policy, problems, config.group_size, config, config.generator("probe", 0))
+        groups = [Group(*pair) for pair in zip(problems, sampled, strict=True)]
         rows = [row for group in groups for row in sample_rows(group.problem, group.first)]
         none_pass = [group for group in groups if not any(r.right for r in group.first)]
         stuck, tries = hints_to_try(policy, none_pass, config)
@@ -876,7 +877,8 @@ def hints_to_try(policy: Policy, stuck: list[Group], config: "Config") -> tuple[
     found = [
         (group, hint, group.hint) for group, hint in zip(stuck, own, strict=True) if group.hint
     ]
-    found = [f for f in found if all(fits(policy, f[0].problem, config, h) for h in f[1:])]
+    usable = lambda group, hint: hint.text and fits(policy, group.problem, config, hint)
+    found = [f for f in found if all(usable(f[0], hint) for hint in f[1:])]
     tries = {"own hints": [hint for _, hint, _ in found]}
     tries |= {"shuffled hints": [hint for _, _, hint in found]}
     return [group for group, _, _ in found], tries | {"no hint": [Hint("none")] * len(found)}
@@ -926,7 +928,8 @@ def verdict(outcomes: dict[str, list[tuple]]) -> str:
 
 @dataclass
 class Config(Settings):
-    """Every setting, once: a flag for each, and recipe.json beside a model holds what suits it."""
+    """A flag for each setting; those of sampling come from eval.py. recipe.json beside a model
+    holds what suits it."""
 
     model: str = HfArg(default="small-model", help="a causal language model: folder or hub name")
     data: str = HfArg(default="", help="problems: JSONL file, or gsm8k (MODEL/train.jsonl)")
@@ -982,8 +985,8 @@ def read_config(argv: list[str]) -> Config:
     given = read_flags(Config, argv, __doc__)
     if given.resume:
         saved = flags_in(Path(given.resume) / "config.json", key="settings")
-        if not saved:
-            raise UserError(f"--resume {given.resume}: there is no run")
+        if not saved or given.out not in ("", given.resume):
+            raise UserError(f"--resume {given.resume}: there is no run, or --out names another")
         before, config = read_flags(Config, saved), read_flags(Config, saved + argv)
         for name, old in vars(before).items():
             if name not in MAY_CHANGE_ON_RESUME and old != (new := getattr(config, name)):

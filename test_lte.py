@@ -1476,8 +1476,8 @@ def test_cache_budget_in_gib(kind, monkeypatch):
         held = [part for layer in made[-1].layers for part in vars(layer).values()]
         held += [x for part in held if isinstance(part, dict) for x in part.values()]
         size = sum(x.nbytes for x in held if isinstance(x, torch.Tensor))
-        least = 0.2 if kind in ("gemma2", "mistral", "gemma3n") else 0.9  # windows are shorter
-        assert least < size / (gib * 2**30) <= 1
+        least = 0.2 if kind in ("gemma2", "mistral", "gemma3n") else 0.8  # windows are shorter
+        assert least < size * 9 / 8 / (gib * 2**30) <= 1
     assert evaluation.rows_that_fit(model, 19, 1e-9) == 1
 
 

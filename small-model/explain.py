@@ -1,8 +1,8 @@
 """One training step of LTE in slow motion, on one problem that nobody solves and a hint rescues.
 
-    python small-model/explain.py                          the small model
-    python small-model/explain.py --model runs/lte-small-model-s0/final      a folder with problems
-    python small-model/explain.py --figure docs/weight.png           what a token weighs (matplotlib)
+    python small-model/explain.py                            the small model
+    python small-model/explain.py --model FOLDER             a model with a train.jsonl beside it
+    python small-model/explain.py --figure docs/weight.png   what a token weighs (with matplotlib)
 
 It calls lte.train_step on one problem after another until one is rescued, and prints what the step
 returns. The small model in its folder is not changed.
