@@ -249,9 +249,9 @@ def fits(policy: Policy, problem: Problem, config: "Config", hint=None) -> bool:
 def mix_group(group: list[Rollout], hinted: list[Rollout], rng: random.Random) -> list[Rollout]:
     """Put G' right extra rollouts in place of G' failed ones, both chosen at random (section 3).
 
-    `hinted` are the extra rollouts (of grpo-extra, without a hint). At least one failed one stays
-    (choice 2); extra ones that failed are not used. The newcomers take the group's own prompt: later there will be no hint, so it is
-    pi_theta(o' | q) that must rise. Their old_logprobs stay those under (H_q, q).
+    At least one failed one stays (choice 2); extra ones that failed are not used. The newcomers take
+    the group's own prompt: later there will be no hint, so pi_theta(o' | q) must rise. Their
+    old_logprobs stay those under (H_q, q).
 
     >>> failed, right = Rollout([5], reward=0.0), Rollout([5, 6, 7], reward=1.0)  # 6, 7: the hint
     >>> [(r.prompt_ids, r.reward) for r in mix_group([failed] * 2, [right] * 2, random.Random(0))]
