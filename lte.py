@@ -226,13 +226,11 @@ def try_again(pi_old: Policy, none_pass: list[Group], config: "Config", generato
 
     An empty hint leaves them on-policy; one that leaves no room for a response is not given.
     """
-    given = lambda group: group.hint and fits(pi_old, group.problem, config, group.hint)
-    groups = [group for group in none_pass if given(group)]
+    groups = [g for g in none_pass if g.hint and fits(pi_old, g.problem, config, g.hint)]
     problems, hints = [group.problem for group in groups], [group.hint for group in groups]
     extras = ask(pi_old, problems, config.group_size, config, generator, hints)
-    for group, group.extra in zip(groups, extras, strict=True):
-        for rollout in group.extra:
-            rollout.off_policy = group.hint.text != ""
+    for group, extra in zip(groups, extras, strict=True):
+        group.extra = [replace(rollout, off_policy=group.hint.text != "") for rollout in extra]
     return groups
 
 
