@@ -948,6 +948,7 @@ def lock(folder: Path) -> Iterator[None]:
     """
     with contextlib.closing(sqlite3.connect(folder / "lock", timeout=0)) as connection:
         try:
+            connection.execute("PRAGMA journal_mode = MEMORY")  # no second file beside the lock
             connection.execute("BEGIN EXCLUSIVE")
         except sqlite3.OperationalError as error:
             raise UserError(f"{folder} is in use by another process ({error})") from None

@@ -1280,8 +1280,15 @@ def test_foreign_folders_are_left_alone(finished, tmp_path, capsys):
     assert run_main(finished) == 2 and "--resume" in one_line(capsys)
     assert (finished / "metrics.jsonl").read_text() == before
     (tmp_path / "started").mkdir()
-    for name in ("config.tmp", "lock"):
-        (tmp_path / "started" / name).write_text("")
+    (tmp_path / "started" / "config.tmp").write_text("")
+    holder = (
+        f"import eval, pathlib, time\nwith eval.lock(pathlib.Path({str(tmp_path / 'started')!r})):"
+    )
+    holder += "\n    print('locked', flush=True)\n    time.sleep(99)"
+    process = subprocess.Popen([sys.executable, "-c", holder], cwd=HERE, stdout=subprocess.PIPE)
+    assert process.stdout.readline() == b"locked\n"
+    process.kill()
+    process.communicate()
     assert run_main(tmp_path / "started", "--steps", "1", "--eval-every", "0") == 0
 
 
