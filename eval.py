@@ -26,6 +26,7 @@ import contextlib
 import copy
 import hashlib
 import http.client
+import itertools
 import json
 import logging
 import math
@@ -443,11 +444,10 @@ def check_loaded(name: str, model, tokenizer, loading: dict) -> None:
     """
     trouble = f"the weights of {name!r} are not those of a whole {type(model).__name__}: "
     missing, surplus = sorted(loading["missing_keys"]), sorted(loading["unexpected_keys"])
-    for found in surplus:  # 'module.model.norm.weight', say
-        for wanted in missing:
-            if found.endswith("." + wanted):
-                prefix = found.removesuffix(wanted)
-                raise UserError(f"{trouble}all names begin with {prefix!r}: save them without it")
+    for found, wanted in itertools.product(surplus, missing):
+        if found.endswith("." + wanted):  # 'module.model.norm.weight', say
+            prefix = found.removesuffix(wanted)
+            raise UserError(f"{trouble}all names begin with {prefix!r}: save them without it")
     if missing:
         raise UserError(f"{trouble}{', '.join(missing[:3])} missing ({len(missing)} in all)")
     parts = {part for part, _ in model.named_modules()}
@@ -514,11 +514,8 @@ def temper(logits: Tensor, temperature: float) -> Tensor:
 
 @torch.inference_mode()
 def rows_that_fit(model, width: int, gib: float) -> int:
-    """Rows of `width` tokens whose cache takes so many GiB, at least 1.
-
-    Found from caches of one and of two tokens, since layers differ: keys and values grow with each
-    token, a recurrent state does not.
-    """
+    """Rows of `width` tokens whose cache takes so many GiB, at least 1; found from caches of one and
+    of two tokens, since keys and values grow with each token, but a recurrent state does not."""
     sizes = []
     for length in (1, 2):
         cache, ids = DynamicCache(config=model.config), torch.zeros(1, length, dtype=torch.long)
@@ -586,13 +583,11 @@ def in_chat(tokenizer, content: str, system_prompt: str) -> str:
 
 def fingerprint(model: str) -> str:
     """What stands for a model: a hash of each file in its folder, or its commit on the hub."""
-    folder, total = Path(model), hashlib.sha256(model.encode())
-    if not folder.is_dir():
-        with contextlib.suppress(Exception):  # load_policy says what is wrong
-            config = transformers.AutoConfig.from_pretrained(model, trust_remote_code=False)
-            total.update(str(config._commit_hash).encode())
-        return total.hexdigest()
-    total = hashlib.sha256()
+    folder = Path(model)
+    total = hashlib.sha256(b"" if folder.is_dir() else model.encode())
+    with contextlib.suppress(Exception):  # load_policy says what is wrong
+        config = transformers.AutoConfig.from_pretrained(model, trust_remote_code=False)
+        total.update(str(config._commit_hash).encode())
     for path in sorted(folder.rglob("*")):
         if path.is_file() and path.suffix not in (".md", ".py", ".jsonl"):  # no part of a model
             total.update(str(path.relative_to(folder)).encode())
@@ -652,7 +647,9 @@ def parse_problem(line: str, where: str) -> Problem:
     answer = next((row[k] for k in ANSWER_KEYS if row.get(k) not in (None, "", [])), None)
     solution = row["solution"] if isinstance(row.get("solution"), str) else ""
     if isinstance(problem, list):  # a conversation, [{"role": "user", "content": ...}]
-        said = [m["content"] for m in problem if isinstance(m, dict) and m.get("role") == "user"]
+        said = [
+            m.get("content") for m in problem if isinstance(m, dict) and m.get("role") == "user"
+        ]
         roles = {m.get("role") if isinstance(m, dict) else None for m in problem}
         if len(said) != 1 or roles - {"system", "user"} or not isinstance(said[0], str):
             raise UserError(f"{where}: its prompt is no conversation of one turn, in text")
@@ -691,10 +688,9 @@ def locate(name: str, sources: dict[str, tuple[str, str]]) -> Path:
             torch.hub.download_url_to_file(url, str(path), hash_prefix=sha256, progress=False)
         if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
             raise UserError(f"{path} is not the file it was: delete it")
-    except RuntimeError:
-        raise UserError(f"{url} is not the file it was: its hash differs") from None
-    except (OSError, http.client.HTTPException) as error:
-        raise UserError(f"can't fetch {name} ({error}): save {url} as {path}") from None
+    except (OSError, http.client.HTTPException, RuntimeError) as error:  # the last: another hash
+        message = f"can't fetch {name}, or it is not the file it was ({error})"
+        raise UserError(f"{message}: save {url} as {path}") from None
     return path
 
 
@@ -745,11 +741,10 @@ def read_run(folder: Path) -> dict:
         run |= {"first": validations[0], "last": validations[-1], "held_out": about["held_out"]}
         run["key"] = about["model"], about["settings"]["seed"]
         run["rollouts"] = np.cumsum([row["sampled_rollouts"] for row in metrics]).tolist()
-        ended = metrics[-1]["step"] == validations[-1]["step"] and (folder / "final").is_dir()
+        if metrics[-1]["step"] != validations[-1]["step"] or not (folder / "final").is_dir():
+            raise ValueError("no validation after its last step, or no final/")
     except (OSError, ValueError, KeyError, IndexError, TypeError) as error:
         raise UserError(f"{folder} is not the folder of a run that ended: {error!r}") from None
-    if not ended:
-        raise UserError(f"{folder} has no validation after its last step: did the run end?")
     return run
 
 
@@ -810,6 +805,8 @@ def mean_interval(values: list[float]) -> tuple[float, float, float]:
 def draw_curves(methods: dict[str, list[dict]], path: str) -> None:
     """None-pass share of a step's problems (smoothed over nine steps) and Pass@1 at validations,
     over sampled rollouts: means over the runs of a method."""
+    if Path(path).suffix not in (".png", ".svg", ".pdf"):
+        raise UserError(f"--figure {path}: its name must end in .png, .svg or .pdf")
     try:
         import matplotlib.figure
     except ImportError:
@@ -835,10 +832,7 @@ def draw_curves(methods: dict[str, list[dict]], path: str) -> None:
             panel.spines[["top", "right"]].set_visible(False)
         lines = panels[0].get_legend_handles_labels()
         figure.legend(*lines, frameon=False, loc="outside upper center", ncols=3)
-        try:
-            figure.savefig(path, dpi=110, transparent=True)
-        except ValueError as error:
-            raise UserError(f"can't draw {path}: {error}") from None
+        figure.savefig(path, dpi=110, transparent=True)
 
 
 def curves_of(run: dict) -> list[tuple]:
@@ -984,8 +978,8 @@ def is_out_of_memory(error: BaseException) -> bool:
 def command(name: str, work: Callable[[list[str]], int], argv: list[str] | None, go_on: str) -> int:
     """Do the work of a command line; its exit status: 2, after one line, for what users can mend.
 
-    What transformers and the hub would say goes: what decides a figure is checked by us. Terminals
-    that lack a character get its number.
+    transformers is silenced: what decides a figure is checked here. Terminals that lack a character
+    get its number.
     """
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
@@ -1011,9 +1005,9 @@ def command(name: str, work: Callable[[list[str]], int], argv: list[str] | None,
 
 
 def work(argv: list[str]) -> int:
-    names = [f.name for f in fields(Settings) if f.name not in ("model", "out", "device")]
-    config = read_flags(EvalConfig, argv, __doc__)
-    recipe = flags_in(Path(config.model) / "recipe.json", names) if config.model else []
+    names = {f.name for f in fields(Settings)} - {"model", "out", "device"}
+    model = read_flags(EvalConfig, argv, __doc__).model
+    recipe = flags_in(Path(model) / "recipe.json", names) if model else []
     config = read_flags(EvalConfig, recipe + argv)
     check_settings(config, POSITIVE)
     if config.compare:

@@ -1810,6 +1810,7 @@ ROWS = r"""
 {"prompt": [{"content": "i", "role": "user"}], "reward_model": {"ground_truth": 11}, "data_source": "x"} -> i | 11
 {"prompt": [{"role": "user", "content": "j"}, {"role": "assistant", "content": "?"}, {"role": "user", "content": "k"}], "answer": "1"} -> ! one turn
 {"prompt": ["l"], "answer": "1"}                                       -> ! one turn
+{"prompt": [{"role": "user"}], "answer": "1"}                          -> ! one turn
 {"prompt": [{"role": "user", "content": [{"type": "image"}]}], "answer": "1"} -> ! one turn
 {"prompt": "m", "reward_model": {"style": "rule"}}                     -> ! has no answer
 {"prompt": "n", "answer": ["1", "2"]}                                  -> ! has no answer
