@@ -1,6 +1,6 @@
-"""Is an answer right? The reward of the trainer and the judge of the evaluation.
+r"""Is an answer right? The reward of the trainer and the judge of the evaluation.
 
-    python verify.py '\\frac{6}{8}' 0.75      # every stage, the verdict and the rule that decided
+    python verify.py '\frac{6}{8}' 0.75      # every stage, the verdict and the rule that decided
 
 A wrong answer that is accepted teaches the policy a trick; a right one that is missed only wastes a
 rollout. So every verdict is exact, and what can't be read is compared as a string, never guessed.
@@ -12,20 +12,20 @@ judgement, quoted by number where they are applied:
  3. Without a box: <answer>, '####', 'the answer is', else the last number, unless it is taken back
     ('No, wait') or negated. A box that doesn't close and a response that breaks off are no answer.
  4. A unit, currency, counted noun, label or condition beside an answer may be left out, but not be
-    another one. A word that changes the number (half, not, trillion, rejected) makes it unreadable.
+    another one. A word that is known to change a number (half, not, rejected) makes it unreadable.
  5. 1,234 and 1{,}234 are numbers, '1, 234' is a pair, and a comma is never a decimal point.
  6. 50% is 50 of the unit %. It is never turned into a fraction.
- 7. 3\\frac12 and '3 1/2' are mixed numbers; other numbers side by side are nothing.
+ 7. 3\frac12 and '3 1/2' are mixed numbers; other numbers side by side are nothing.
  8. 'x = 5' is 5, and the last member of a chain counts; equations of curves are equal up to moving
     terms and a constant factor; f(x) = x is f(z) = z.
  9. Tuples are ordered; lists, sets and unions are not, and have to be complete. An inequality is an
     interval, whose ends matter; 'and' between inequalities is not 'or'.
 10. Radicals, pi and i have exact powers: sqrt(12) is 2 sqrt(3), i^2 is -1.
-11. Formulas are equal as quotients of polynomials; upper and lower case differ.
+11. Formulas are equal as quotients of polynomials, and sqrt(x^2) is x; upper and lower case differ.
 12. Matrices go entry by entry; 12_8 is not 12; 1:2 is not 2:1; text is equal regardless of case.
 13. Anything else is equal as a normalised string or not equal. No input raises an exception.
-14. Where the gold is an integer, a decimal or a fraction, the answer must be worked out: 2^10 is
-    not 1024. Else a policy learns to box the formula of the problem.
+14. Where the gold is an integer, a decimal or a fraction, the answer must be worked out, up to one
+    quotient: 2^10 is not 1024. Else a policy learns to box the formula of the problem.
 """
 
 import math
@@ -150,7 +150,7 @@ def _compare(a: str, b: str) -> tuple[bool, str]:
         for x, y in ((a, b), (_EXTRAS.sub(" ", a), _EXTRAS.sub(" ", b)))[: 1 + may_differ]:
             form, other = _parse(x), _parse(y)
             if _same(form, other):
-                return True, _KINDS.get(form.kind, _KINDS["()"])[1]
+                return True, _kind(form)[1]
     except (Unreadable, RecursionError):
         form = None
     if form is None or other is None:
@@ -159,7 +159,12 @@ def _compare(a: str, b: str) -> tuple[bool, str]:
         return False, "rule 4: another unit or condition"
     if form.kind != other.kind:
         return False, "rules 2 and 8: forms of different kinds"
-    return False, _KINDS.get(form.kind, _KINDS["()"])[1]
+    return False, _kind(form)[1]
+
+
+def _kind(form: "Sum | Form") -> tuple[str, str]:
+    """What a form is, and the rules that apply to it, in words."""
+    return _KINDS.get("()" if form.kind in _INTERVALS else form.kind, _KINDS["="])
 
 
 def _is_worked_out(answer: str, gold: str) -> bool:
@@ -543,11 +548,11 @@ def main(argv: list[str] | None = None) -> int:
     response, gold = argv
     extracted = extract_answer(response)
     answer = extracted or response.strip()
-    lines = [f"extracted      {extracted or 'nothing, so it is taken as it stands'}"]
+    lines = [f"extracted      {extracted or 'nothing (no reward); judged as it stands'}"]
     for name, text in (("answer", answer), ("gold", gold.strip())):
         normalised = _normalise(text[:MAX_CHARS])
         form = _parse(_EXTRAS.sub(" ", normalised))
-        kind = "unreadable" if form is None else _KINDS.get(form.kind, _KINDS["()"])[0]
+        kind = "unreadable" if form is None else _kind(form)[0]
         lines += [f"{name:6} becomes {normalised}", f"{name:6} is      {kind}"]
     right, rule = _compare(answer, gold)
     if right and not _is_worked_out(answer, gold):
@@ -572,8 +577,8 @@ _INTERVALS = ("()", "(]", "[)", "[]")
 _FLIPPED = str.maketrans("<>≤≥", "><≥≤")
 _RAISED = str.maketrans("⁻⁰¹²³⁴⁵⁶⁷⁸⁹", "-0123456789")
 _VALUES = {"!": math.factorial, "\\binom": math.comb, "⌊⌋": math.floor, "⌈⌉": math.ceil, "⌜⌝": abs}
-_KINDS = {"": ("a number or formula", "rules 1, 10 and 11: values of numbers and formulas"),
-          "=": ("a relation", "rules 8 and 9: equations and inequalities"),
+_KINDS = {"": ("a number, formula or text", "rules 1 and 10 to 12: values of numbers and formulas"),
+          "=": ("a relation", "rules 8, 9 and 12: equations, inequalities and ratios"),
           "{}": ("a list or set", "rule 9: members of a list, set or union"),
           "()": ("a tuple or interval", "rule 9: tuples and intervals"),
           "⟦⟧": ("a matrix", "rule 12: matrices, entry by entry")}
@@ -638,7 +643,7 @@ _EXTRAS = re.compile(rf"""(?x)  # what may be left out beside an answer (rule 4)
     (?=\ *(?:$|[]),;=<>≤≥}}⟧∧∨⟨]))""")
 _PLAIN = re.compile(r"[-+]?[0-9]{1,99}(?:\.[0-9]{1,99}|/[0-9]{0,99}[1-9])?")  # needs no parser
 _NUMBER = r"""[-+({\[]* (?: -?[0-9]+/-?[0-9]+ | \\frac\{+-?[0-9]+\}+\{+-?[0-9]+\}+
-    | (?<=\()[0-9]+\+[0-9]+/[0-9]+ | \([0-9]+-[0-9]+\)/9+0*   # mixed numbers, repeating decimals
+    | (?<=\()[0-9]+\+[0-9]+/[0-9]+                              # 3 1/2
     | (?:[0-9]+\.?[0-9]*|\.[0-9]+)(?:\*10\^\{?[-+]?[0-9]+\}?)? ) [)}\]]*"""
 _PLAIN_GOLD = re.compile(rf"(?x)(?:[^-+*/^=0-9]*=)? {_NUMBER}")  # 5, x = 5
 _WORKED_OUT = re.compile(rf"(?x){_NUMBER} [A-Za-z]*")  # 6m, if the gold is 6 m
@@ -648,9 +653,9 @@ _FUNCTION_OF = re.compile(r"[^\W\d_]'*\(([^\W\d_])\)=")
 _BRACES = reduce(lambda inner, _: rf"(?:[^{{}}\\]|\\.|\{{{inner}\}})*+", range(20), "")  # 20 deep
 _LAST_BOX = re.compile(r"(?s:.*)(\\(?:boxed|fbox))\s*(?:\{|[0-9]|$)")
 _BOX = re.compile(rf"(?s:\\(?:boxed|fbox)\s*(?:\{{({_BRACES})\}}|([0-9][0-9.,/]*)))")
-_BESIDE = rf"""(?:    # what may stand between two boxes that are offered at once
+_BESIDE = rf"""(?i:    # what may stand between two boxes that are offered at once
       [\s,;.$&%/|()*~<>{{}}-] | \\(?:[()\[\],;:!\\ ]|q?quad|text) | [A-Za-z](?:_\w)?\s*[=)<]
-    | \b(?:{_JOINS}|{_DOUBTS}|even|then\ again|respectively)\b ){{0,80}}"""
+    | \b(?:{_JOINS}|{_DOUBTS}|even|but|if\ not|vs|versus|then\ again|respectively)\b ){{0,80}}"""
 _BOXES = re.compile(f"(?x){_BOX.pattern}(?:{_BESIDE}{_BOX.pattern})*")
 _NO_WORDS = re.compile(rf"(?:\\[A-Za-z]+|sqrt|pi|{_FUNCTION}|(?![A-Za-z][a-z]).){{1,{MAX_CHARS}}}+")
 _MARKDOWN = re.compile(r"(?<![\w)])\*\*|\*\*(?![\w(])|```\w*|\$?\\(?:black)?square\$?|[∎■□]")
@@ -736,6 +741,7 @@ _ROWS = (  # pattern, replacement, example, what becomes of it
     (_LOOKS, "", r"\left(\mathbf{5}\right)", "({5})"),
     (_TEXT, lambda m: _TEXT_WORD.sub(r'"\g<0>"', f" {m[1]} "), r"\text{cm}^2", '"cm"^2'),
     (r"(?:(?<!\\)\\(?:[()\[\],;:> ]|q?quad\b|hspace\*?\{[^{}]*\})|[$~\s])+", " ", r"3\,x", "3 x"),
+    (r"(?<=[0-9])\.\.\.+$", r"\\dots", "0.33...", r"0.33\dots"),
     ("^[ =]+| ?[.,;:。]* ?$", "", "5,", "5"),
     (r"\\mathbb ?\{?R\}?|ℝ|\b[Aa]ll real(?: number)?s?$", "(-∞,∞)", r"\mathbb{R}", "(-∞,∞)"),
     (r"\{((?:[^{}]|\{[^{}]*\})*)(\\over|\\choose)\b((?:[^{}]|\{[^{}]*\})*)\}", r"\2{\1}{\3}",
@@ -757,15 +763,15 @@ _ROWS = (  # pattern, replacement, example, what becomes of it
     (r"(?<![\w.^*/}])([0-9]+)(?: ?\\frac{([0-9]+)}{([0-9]+)}| ([0-9]+) ?/ ?([0-9]+)(?![\w.^]))",
      r"(\1+\2\4/\3\5)", "3 1/2", "(3+1/2)"),  # rule 7
     (r"(?<![0-9])([0-9]*)\.([0-9]*)\\(?:overline|bar|dot)\{?([0-9]+)\}?",
-     lambda m: f"(({m[1]}{m[2]}{m[3]}-0{m[1]}{m[2]})/{'9' * len(m[3])}{'0' * len(m[2])})",
-     r"0.1\overline{6}", "((016-001)/90)"),
+     lambda m: f"({int(m[1] + m[2] + m[3]) - int('0' + m[1] + m[2])}/"
+     f"{'9' * len(m[3])}{'0' * len(m[2])})", r"0.1\overline{6}", "(15/90)"),
     (r"(?<![0-9.])([0-9]+\.?[0-9]*|\.[0-9]+)[eE]\+?(-?[0-9]+)(?![0-9A-Za-z^])", r"(\1*10^{\2})",
      "3e6", "(3*10^{6})"),
     (r"(?<=[0-9]) ?[xX] ?(?=10 ?\^)", "*", "3 x 10^6", "3*10^6"),
     (r"\^ ?\{? ?\\prime ?\}?", "'", r"f^{\prime}", "f'"),
     (r"\bas well as\b", "∧", "3 as well as 7", "3∧7"),
-    (r"\b(?:square|sq\.?) (?!root|of\b)([a-z]+)", r"\1^2", "5 square feet", '5"ft"^2'),
-    (r"\b(?:cubic|cu\.?) ([a-z]+)", r"\1^3", "5 cubic feet", '5"ft"^3'),
+    (r'\b(?:square|sq\.?) (?!root|of\b)("?[a-z]+"?)', r"\1^2", "5 square feet", '5"ft"^2'),
+    (r'\b(?:cubic|cu\.?) ("?[a-z]+"?)', r"\1^3", "5 cubic feet", '5"ft"^3'),
     # conditions and units; single letters are units only here: '6 m', but not '6m'
     (rf"(?<=[^<>≤≥≠]){_FOR_ALL}[^<>≤≥≠0-9]*$", "", r"x+C, \text{ where } C \text{ is real}", "x+C"),
     (r",(?: ?[A-Za-z],?)+ ?= ?(?:\(-∞,∞\)|\\mathbb ?\{?[A-Z]\}?)(?:\^\{?.\}?)?$", "",
