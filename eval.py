@@ -3,8 +3,7 @@
     python eval.py --model runs/lte-small-model-s0/final --data small-model/test.jsonl
     python eval.py --model NAME --data math500 minerva olympiadbench amc23 aime24 aime25 gsm8k
     python eval.py --model NAME --data a.jsonl b.jsonl --samples 16 --k 1 4 16
-    python eval.py --compare runs/*                 runs of several methods and seeds, side by side
-    python eval.py --compare runs/* --figure none-pass.png          the same, and a drawing of it
+    python eval.py --compare runs/* --figure curves.png     methods and seeds side by side, and drawn
 
 eval.py stands on verify.py, which judges; lte.py, which learns, stands on both. The file reads
 downhill: a function calls those below it, since Python looks names up only when it calls them.
@@ -81,8 +80,8 @@ def evaluate(config: "EvalConfig") -> None:
             print(f"{'':24}samples: {d.output}{taken}")
     if len(rates) > 1:
         names = [f"Pass@{k}" for k in sorted(set(config.k))] or ["Pass@1", "Pass@k"]
-        means = map(statistics.fmean, zip(*rates, strict=True))
-        cells = (f"{f'{name} {mean:6.1%}':31}" for name, mean in zip(names, means, strict=True))
+        means = map(statistics.fmean, zip(*rates, strict=True))  # of one sample, Pass@1 only
+        cells = (f"{f'{name} {mean:6.1%}':31}" for name, mean in zip(names, means, strict=False))
         print(f"{'average':43}" + "".join(cells))
 
 
@@ -647,11 +646,10 @@ def parse_problem(line: str, where: str) -> Problem:
     answer = next((row[k] for k in ANSWER_KEYS if row.get(k) not in (None, "", [])), None)
     solution = row["solution"] if isinstance(row.get("solution"), str) else ""
     if isinstance(problem, list):  # a conversation, [{"role": "user", "content": ...}]
-        said = [
-            m.get("content") for m in problem if isinstance(m, dict) and m.get("role") == "user"
-        ]
-        roles = {m.get("role") if isinstance(m, dict) else None for m in problem}
-        if len(said) != 1 or roles - {"system", "user"} or not isinstance(said[0], str):
+        turns = [turn if isinstance(turn, dict) else {} for turn in problem]
+        said = [turn.get("content") for turn in turns if turn.get("role") == "user"]
+        others = {turn.get("role") for turn in turns} - {"system", "user"}
+        if len(said) != 1 or others or not isinstance(said[0], str):
             raise UserError(f"{where}: its prompt is no conversation of one turn, in text")
         problem = said[0]
     if answer is None and "\\boxed" in solution:
@@ -686,7 +684,7 @@ def locate(name: str, sources: dict[str, tuple[str, str]]) -> Path:
         if not path.is_file():
             path.parent.mkdir(parents=True, exist_ok=True)
             torch.hub.download_url_to_file(url, str(path), hash_prefix=sha256, progress=False)
-        if hashlib.sha256(path.read_bytes()).hexdigest() != sha256:
+        if not hashlib.sha256(path.read_bytes()).hexdigest().startswith(sha256):
             raise UserError(f"{path} is not the file it was: delete it")
     except (OSError, http.client.HTTPException, RuntimeError) as error:  # the last: another hash
         message = f"can't fetch {name}, or it is not the file it was ({error})"
@@ -725,8 +723,8 @@ def compare_runs(folders: list[str], figure: str) -> None:
     for label, some in methods.items():
         steps = statistics.fmean(len(run["metrics"]) for run in some)
         rollouts = statistics.fmean(run["rollouts"][-1] for run in some)
-        spent = f"{len(some):>5}{steps:>7.0f}{rollouts:>10.0f}"
-        print(f"{label:{width}}{spent}" + rate_cells([run["last"] for run in some]))
+        print(f"{label:{width}}{len(some):>5}{steps:>7.0f}{rollouts:>10.0f}", end="")
+        print(rate_cells([run["last"] for run in some]))
     print_differences(methods, k, width)
     if figure:
         draw_curves(methods, figure)
@@ -750,9 +748,7 @@ def read_run(folder: Path) -> dict:
 
 def group_by_method(runs: list[dict]) -> dict[str, list[dict]]:
     """Runs by label: the method, and the settings that are not those of the first run."""
-    no_part = ("method", "model", "data", "eval_data", "out", "resume", "seed", "device", "steps")
-    no_part += ("rollout_budget", "threads", "save_every", "micro_tokens", "cache_gib")
-    no_part += ("gradient_checkpointing",)
+    no_part = ("method", "seed", *CIRCUMSTANCES)
     first, methods = runs[0]["settings"], defaultdict(list)
     for run in runs:
         words = [run["settings"]["method"]]
@@ -812,7 +808,6 @@ def draw_curves(methods: dict[str, list[dict]], path: str) -> None:
     except ImportError:
         raise UserError("a figure needs matplotlib: pip install matplotlib") from None
     names = ("text.color", "axes.labelcolor", "axes.edgecolor", "xtick.color", "ytick.color")
-    titles = ("none-pass problems [%]", "Pass@1 [%]")
     # Colours of Okabe and Ito, which colour-blind readers can tell apart; grey for light and dark.
     colours = ("#0072B2", "#D55E00", "#009E73", "#CC79A7", "#56B4E9", "#E69F00")
     with matplotlib.rc_context(dict.fromkeys(names, "#808080") | {"font.size": 12}):
@@ -822,12 +817,9 @@ def draw_curves(methods: dict[str, list[dict]], path: str) -> None:
             for panel, curves in zip(panels, zip(*map(curves_of, runs)), strict=True):
                 grid = np.linspace(0, min(x[-1] for x, _ in curves), 200)
                 y = 100 * np.mean([np.interp(grid, *points) for points in curves], 0)
-                looks = {
-                    "color": colours[i % len(colours)],
-                    "linestyle": "-" if i % 2 == 0 else "--",
-                }
+                looks = {"color": colours[i % len(colours)], "linestyle": ("-", "--")[i % 2]}
                 panel.plot(grid, y, label=label, linewidth=2, zorder=-i, **looks)
-        for panel, title in zip(panels, titles, strict=True):
+        for panel, title in zip(panels, ("none-pass problems [%]", "Pass@1 [%]"), strict=True):
             panel.set(xlabel="sampled rollouts", ylabel=title, ylim=(0, None))
             panel.spines[["top", "right"]].set_visible(False)
         lines = panels[0].get_legend_handles_labels()
@@ -1032,32 +1024,26 @@ INSTRUCTION = "Reason step by step, and put the final answer in \\boxed{}."
 PROBLEM_KEYS = ("problem", "question", "prompt")
 ANSWER_KEYS = ("answer", "final_answer", "expected_answer", "ground_truth", "target")
 POSITIVE = ("max_new_tokens", "cache_gib")
+PLACES = ("model", "data", "eval_data", "out", "resume", "device")
+# Settings that don't change what a run learns, but for rounding: --resume may change them.
+CIRCUMSTANCES = (*PLACES, "steps", "rollout_budget", "threads", "save_every", "micro_tokens")
+CIRCUMSTANCES += ("cache_gib", "gradient_checkpointing")
 PAPER_K = {"math500": 4, "minerva": 4, "olympiadbench": 4, "gsm8k": 4}  # 16 for the others
-# name: address of a file at a fixed commit, sha256 of its bytes
+# name: (address of a file at a fixed commit, first digits of the sha256 of its bytes)
 GITHUB = "https://raw.githubusercontent.com/"
 GSM8K = GITHUB + "openai/grade-school-math/3101c7d5072418e28b9008a6636bde82a006892c/"
 QWEN = GITHUB + "QwenLM/Qwen2.5-Math/a45202bd16f1ec06f433442dc1152d0074773465/evaluation/data/"
 AREAL = GITHUB + "inclusionAI/AReaL/f55fe685c661b0117d888fcae47d6f46e9a85087/evaluation/data/"
-TRAINING_DATA = {
-    "gsm8k": (GSM8K + "grade_school_math/data/train.jsonl",
-        "17f347dc51477c50d4efb83959dbb7c56297aba886e5544ee2aaed3024813465"),
-}  # fmt: skip
+TRAINING_DATA = {"gsm8k": (GSM8K + "grade_school_math/data/train.jsonl", "17f347dc51477c50")}
 BENCHMARKS = {
-    "math500": (AREAL + "math_500/test.jsonl",
-        "35dc41080a3680858b27fa7e0533d2d547825316fc5dafe5d316f4ccc5a06132"),
-    "minerva": (QWEN + "minerva_math/test.jsonl",
-        "0e656b430d3a0a1dab6aa853f453ba3805e28e2cabe4fc72486a897cc09d8ba2"),
-    "olympiadbench": (QWEN + "olympiadbench/test.jsonl",
-        "bb8c1e38a16ea9eacb77530315a674d883f267fbff79183effc53681b4fcc416"),
-    "amc23": (QWEN + "amc23/test.jsonl",
-        "43707e1ca784602d8479de24ee8ce36609dbebc46dd152b0b12a46611aa898a4"),
-    "aime24": (QWEN + "aime24/test.jsonl",
-        "af2b8bd2aa911b6333ad0df32f3ca05c7ae8ed10f1731f4372c8ae26990bf7ac"),
-    "aime25": (AREAL + "aime25/test.jsonl",
-        "b4e273c02d3e7fe1b74b59eae768fc8230bfb0f79539890cb56f4361caac0331"),
-    "gsm8k": (GSM8K + "grade_school_math/data/test.jsonl",
-        "3730d312f6e3440559ace48831e51066acaca737f6eabec99bccb9e4b3c39d14"),
-}  # fmt: skip
+    "math500": (AREAL + "math_500/test.jsonl", "35dc41080a368085"),
+    "minerva": (QWEN + "minerva_math/test.jsonl", "0e656b430d3a0a1d"),
+    "olympiadbench": (QWEN + "olympiadbench/test.jsonl", "bb8c1e38a16ea9ea"),
+    "amc23": (QWEN + "amc23/test.jsonl", "43707e1ca784602d"),
+    "aime24": (QWEN + "aime24/test.jsonl", "af2b8bd2aa911b63"),
+    "aime25": (AREAL + "aime25/test.jsonl", "b4e273c02d3e7fe1"),
+    "gsm8k": (GSM8K + "grade_school_math/data/test.jsonl", "3730d312f6e34405"),
+}
 
 
 if __name__ == "__main__":

@@ -50,7 +50,7 @@ from transformers.hf_argparser import HfArg
 
 # isort: off
 from eval import (  # noqa: F401  some are here for those who use lte as a module
-    BENCHMARKS, POSITIVE, TRAINING_DATA, Policy, Problem, Rollout, Settings, UserError, ask,
+    BENCHMARKS, CIRCUMSTANCES, PLACES, POSITIVE, TRAINING_DATA, Policy, Problem, Rollout, Settings, UserError, ask,
     bootstrap_interval, build_prompt, by_family, check_sampler, check_settings, command,
     context_length, fingerprint, flag, flags_in, grade, hash_of, is_out_of_memory, json_lines,
     load_policy, load_problems, locate, lock, read_flags, read_log, replace_file, sample,
@@ -616,8 +616,7 @@ def next_step(run: "Run", problems: list[Problem]) -> dict:
     metrics = {"step": step} | metrics
     metrics |= {"learning_rate": config.lr, "seconds": seconds, "peak_gib": peak_gib(config.device)}
     metrics["tokens_per_second"] = metrics["sampled_tokens"] / sum(seconds.values())
-    shown = samples_to_log(groups, run.policy.tokenizer, step)
-    run.log("samples.jsonl", *shown[: config.samples_per_step])
+    run.log("samples.jsonl", *samples_to_log(groups, run.policy.tokenizer, step)[:4])
     run.log("metrics.jsonl", metrics)
     run.step, run.rollouts = step, run.rollouts + metrics["sampled_rollouts"]
     return metrics
@@ -658,9 +657,8 @@ def report(run: "Run", final: Path) -> None:
     validations, metrics = (read_log(run.folder / f"{n}.jsonl") for n in ("validation", "metrics"))
     if validations:
         before, after = validations[0], validations[-1]
-        rows = [
-            (name, rates, after["families"][name]) for name, rates in before["families"].items()
-        ]
+        families = before["families"].items()
+        rows = [(name, rates, after["families"][name]) for name, rates in families]
         rows.append(("all", *([v["pass@1"], v["pass@k"]] for v in (before, after))))
         print(f"\n{'held-out problems':20} {'Pass@1':>16}   {'Pass@' + str(before['k']):>16}")
         for name, old, new in rows:
@@ -872,14 +870,12 @@ def hints_to_try(policy: Policy, stuck: list[Group], config: "Config") -> tuple[
         group.hint = METHODS[config.method].hint(group.first, group.problem.answer)
     own = [group.hint for group in stuck]
     shuffle_hints(stuck)
-    found = [
-        (group, hint, group.hint) for group, hint in zip(stuck, own, strict=True) if group.hint
-    ]
-    usable = lambda group, hint: hint.text and fits(policy, group.problem, config, hint)
-    found = [f for f in found if all(usable(f[0], hint) for hint in f[1:])]
-    tries = {"own hints": [hint for _, hint, _ in found]}
-    tries |= {"shuffled hints": [hint for _, _, hint in found]}
-    return [group for group, _, _ in found], tries | {"no hint": [Hint("none")] * len(found)}
+    shuffled = [group.hint for group in stuck]
+    usable = lambda group, h: h and h.text and fits(policy, group.problem, config, h)
+    found = [f for f in zip(stuck, own, shuffled) if usable(f[0], f[1]) and usable(f[0], f[2])]
+    stuck, own, shuffled = zip(*found, strict=True) if found else ((), (), ())
+    none = [Hint("none")] * len(stuck)
+    return list(stuck), {"own hints": own, "shuffled hints": shuffled, "no hint": none}
 
 
 def outcome(group: Group, own: Hint) -> tuple[float, float, float]:
@@ -950,7 +946,6 @@ class Config(Settings):
     eval_every: int = HfArg(default=20, help="validate every so many steps, and last (0: never)")
     eval_samples: int = HfArg(default=16, help="samples per held-out problem")
     save_every: int = HfArg(default=50, help="save every so many steps and at the end")
-    samples_per_step: int = HfArg(default=4, help="rollouts per step that go to samples.jsonl")
     resume: str = HfArg(default="", help="folder of a run to go on with, under its own settings")
     probe: int = HfArg(default=0, help="train nothing: do hints help this model? on N problems")
 
@@ -971,9 +966,6 @@ class Config(Settings):
         return torch.Generator().manual_seed(self.seed_for(purpose, step))
 
 
-PLACES = ("model", "data", "eval_data", "out", "resume", "device")
-MAY_CHANGE_ON_RESUME = (*PLACES, "steps", "rollout_budget", "threads", "save_every")
-MAY_CHANGE_ON_RESUME += ("micro_tokens", "cache_gib", "gradient_checkpointing")
 ABOVE_0 = (*POSITIVE, "steps", "prompts_per_step", "updates_per_step", "lr", "gamma")
 ABOVE_0 += ("max_grad_norm", "eval_samples", "save_every", "temperature")
 
@@ -987,7 +979,7 @@ def read_config(argv: list[str]) -> Config:
             raise UserError(f"--resume {given.resume}: there is no run, or --out names another")
         before, config = read_flags(Config, saved), read_flags(Config, saved + argv)
         for name, old in vars(before).items():
-            if name not in MAY_CHANGE_ON_RESUME and old != (new := getattr(config, name)):
+            if name not in CIRCUMSTANCES and old != (new := getattr(config, name)):
                 raise UserError(f"--resume {given.resume}: {flag(name)} was {old!r}, not {new!r}")
         config.out = config.resume
     else:
@@ -1003,10 +995,7 @@ def read_config(argv: list[str]) -> Config:
         kind = "probe" if config.probe else config.method
         config.out = config.out or f"runs/{kind}-{short_name(config.model)}-s{config.seed}"
         if recipe:
-            print(
-                "from recipe.json, unless a flag says otherwise: "
-                + " ".join(recipe).replace("=", " ")
-            )
+            print("from recipe.json, unless a flag says otherwise:", *recipe)
     check_config(config)
     return config
 
