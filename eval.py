@@ -3,7 +3,7 @@
     python eval.py --model runs/lte-small-model-s0/final --data small-model/test.jsonl
     python eval.py --model NAME --data math500 minerva olympiadbench amc23 aime24 aime25 gsm8k
     python eval.py --model NAME --data a.jsonl b.jsonl --samples 16 --k 1 4 16
-    python eval.py --compare runs/* --figure curves.png     methods and seeds side by side, and drawn
+    python eval.py --compare runs/* --figure curves.png    methods and seeds side by side, and drawn
 
 eval.py stands on verify.py, which judges; lte.py, which learns, stands on both. The file reads
 downhill: a function calls those below it, since Python looks names up only when it calls them.
@@ -11,10 +11,9 @@ downhill: a function calls those below it, since Python looks names up only when
  1. Pass@1 is the mean over samples, Pass@k the unbiased estimate 1 - C(n-c, k) / C(n, k) from n
     samples with c right ones; both are means over problems. The interval (95 %) comes from drawing
     the problems again with replacement: how far would the figure move with others of the kind?
- 2. Prompt, sampler and checker are those of training. There is never a hint. Temperature 0 is
-    greedy, with one sample per problem.
- 3. Every sample goes to a JSONL file. A data set that was finished before is taken over if settings,
-    problems, code and the model's files are the same, and refused otherwise.
+ 2. Prompt, sampler and checker are training's, without hints. Temperature 0 is one greedy sample.
+ 3. Every sample goes to a JSONL file. A data set that was finished before is taken over if
+    settings, problems, code and the model's files are the same, and refused otherwise.
  4. Benchmarks by name are fetched once, checked and kept. Their k, which is the number of samples
     too, is the paper's as far as it is known: 4, for AMC and AIME 16; for a file it is 16.
  5. Runs are compared at their last validation, by pairs of one model and seed; intervals (95 %) of
@@ -86,7 +85,7 @@ def evaluate(config: "EvalConfig") -> None:
 
 
 class DataSet:
-    """One file or benchmark of an evaluation; UserError for nonsense, before any model is loaded."""
+    """One file or benchmark of an evaluation; UserError for nonsense, before a model is loaded."""
 
     def __init__(self, name: str, folder: Path, config: "EvalConfig"):
         path, greedy = locate(name, BENCHMARKS), config.temperature == 0
@@ -205,7 +204,8 @@ class Rollout:
 
 
 def ask(
-    policy: "Policy", problems: list["Problem"], size: int, config: "Settings", generator, hints=None
+    policy: "Policy", problems: list["Problem"], size: int, config: "Settings",
+    generator: torch.Generator, hints: list | None = None,
 ) -> list[list[Rollout]]:  # fmt: skip
     """`size` graded responses per problem, o ~ pi(. | q); with a list of hints, pi(. | H_q, q)."""
     pairs = zip(problems, hints or [None] * len(problems), strict=True)
@@ -236,10 +236,10 @@ def sample(
     """Sample `group_size` responses per prompt, from the full distribution at `temperature`.
 
     Prompts may have any lengths; temperature 0 is greedy. At most `max_rows` responses are decoded
-    at a time, and no more than have a cache of `cache_gib`. That changes what is sampled by rounding
-    only: the random number for each position of each response is drawn before the first token, so a
-    response does not depend on its neighbours. Returns the groups in the order of the prompts.
-    Raises UserError if a prompt is empty or leaves no room in the model's context.
+    at a time, and no more than have a cache of `cache_gib`. This changes what is sampled by
+    rounding only: the random number for each position of each response is drawn before the first
+    token, so a response does not depend on its neighbours. Returns the groups in the order of the
+    prompts. Raises UserError if a prompt is empty or leaves no room in the model's context.
     """
     if not all(prompts):
         raise UserError("a prompt is empty: the tokenizer makes no tokens of its text")
@@ -266,8 +266,8 @@ def sample(
 def decode(model, prompts, owner, uniforms, temperature, eos_ids, bar) -> list[Rollout]:
     """One response for each row: row i answers prompts[owner[i]] with uniforms[i], [n, limit].
 
-    Rows that are done leave when they are a quarter of all, since that copies the whole cache. Until
-    then they are decoded on, and what they add is cut off by their length.
+    Rows that are done leave when they are a quarter of all, since that copies the whole cache.
+    Until then they are decoded on, and what they add is cut off by their length.
     """
     n, limit = uniforms.shape
     logits, mask, cache = read_prompts(model, prompts, owner)  # [n, V], [n, T]
@@ -371,9 +371,9 @@ class RoomyLayer(DynamicLayer):
 def choose(logits: Tensor, temperature: float, uniforms: Tensor) -> tuple[Tensor, Tensor]:
     """A token per row from softmax(logits / T) [n, V], by uniform numbers in [0, 1) [n].
 
-    Returns tokens and their log-probabilities [n]; T = 0 takes the likeliest, as if T were 1. Chosen
-    is the first token at which the sum of probabilities exceeds the number. In float64 every token
-    is within reach, and none of probability 0 is. Overwrites the logits, which saves much time.
+    Returns tokens and their log-probabilities [n]; T = 0 takes the likeliest, as if T were 1.
+    Chosen is the first token at which the sum of probabilities exceeds the number. In float64 every
+    token is within reach, and none of probability 0 is. Overwrites the logits, to save time.
 
     >>> choose(torch.tensor([[0.5, 0.2, 0.3]]).log(), 1.0, torch.tensor([0.6]))  # sums 0.5 0.7 1.0
     (tensor([1]), tensor([-1.6094]))
@@ -470,9 +470,9 @@ def check_sampler(policy: Policy, name: str) -> None:
     records must be those of the model's own forward pass, as far as rounding lets them.
 
     Looked at are prompts of unlike lengths, responses that end at different times, and what lies
-    beyond each window (or chunk) of up to 1024 tokens that the config names. That costs at most four
-    forward passes over 1040 tokens: a GPU takes a fraction of a second for 4 billion parameters. A
-    longer window is left to the check in a run's first update.
+    beyond each window (or chunk) of up to 1024 tokens that the config names. That costs at most
+    four forward passes over 1040 tokens: a GPU takes a fraction of a second for 4 billion
+    parameters. A longer window is left to the check in a run's first update.
     """
     model, config = policy.model, policy.model.config.get_text_config()
     named = [v for key, v in vars(config).items() if "window" in key or "chunk" in key]
@@ -513,8 +513,8 @@ def temper(logits: Tensor, temperature: float) -> Tensor:
 
 @torch.inference_mode()
 def rows_that_fit(model, width: int, gib: float) -> int:
-    """Rows of `width` tokens whose cache takes so many GiB, at least 1; found from caches of one and
-    of two tokens, since keys and values grow with each token, but a recurrent state does not."""
+    """Rows of `width` tokens whose cache takes so many GiB, at least 1; found from caches of one
+    and of two tokens, since keys and values grow with each token, but recurrent states do not."""
     sizes = []
     for length in (1, 2):
         cache, ids = DynamicCache(config=model.config), torch.zeros(1, length, dtype=torch.long)
@@ -921,7 +921,7 @@ def flags_in(path: Path, names: Iterable[str] | None = None, key: str = "") -> l
 
 
 def short_name(model: str) -> str:
-    """A model's, for a folder of ours: the last part of its name, or the run's if it is its final/."""
+    """A model's, for a folder of ours: the last part of its name, or its run's if it is final/."""
     path = Path(model).resolve()
     return path.parent.name if path.name == "final" else path.name
 

@@ -50,11 +50,11 @@ from transformers.hf_argparser import HfArg
 
 # isort: off
 from eval import (  # noqa: F401  some are here for those who use lte as a module
-    BENCHMARKS, CIRCUMSTANCES, PLACES, POSITIVE, TRAINING_DATA, Policy, Problem, Rollout, Settings, UserError, ask,
-    bootstrap_interval, build_prompt, by_family, check_sampler, check_settings, command,
-    context_length, fingerprint, flag, flags_in, grade, hash_of, is_out_of_memory, json_lines,
-    load_policy, load_problems, locate, lock, read_flags, read_log, replace_file, sample,
-    sample_rows, sampling_policy, short_name, summarise, temper,
+    BENCHMARKS, CIRCUMSTANCES, PLACES, POSITIVE, TRAINING_DATA, Policy, Problem, Rollout, Settings,
+    UserError, ask, bootstrap_interval, build_prompt, by_family, check_sampler, check_settings,
+    command, context_length, fingerprint, flag, flags_in, grade, hash_of, is_out_of_memory,
+    json_lines, load_policy, load_problems, locate, lock, read_flags, read_log, replace_file,
+    sample, sample_rows, sampling_policy, short_name, summarise, temper,
 )  # fmt: skip
 from verify import candidates, same_value
 # isort: on
@@ -200,8 +200,8 @@ def build_hint(failed: list[Rollout], gold: str | None = None) -> Hint | None:
 
 
 def wrong_values(answer: str, gold: str | None) -> list[str]:
-    """What of a failed answer is wrong: all of it; of a hedge such as '3, perhaps 7', whose 7 is the
-    gold, only the rest."""
+    """What of a failed answer is wrong: all of it; of a hedge such as '3, perhaps 7', whose 7 is
+    the gold, only the rest."""
     values = candidates(answer)
     if gold is None or not any(same_value(value, gold) for value in [answer, *values]):
         return [answer] if answer else []
@@ -247,8 +247,8 @@ def fits(policy: Policy, problem: Problem, config: "Config", hint=None) -> bool:
 def mix_group(group: list[Rollout], hinted: list[Rollout], rng: random.Random) -> list[Rollout]:
     """Put G' right extra rollouts in place of G' failed ones, both chosen at random (section 3).
 
-    At least one failed one stays (choice 2); extra ones that failed are not used. The newcomers take
-    the group's own prompt: later there will be no hint, so pi_theta(o' | q) must rise. Their
+    At least one failed one stays (choice 2); extra ones that failed are not used. The newcomers
+    take the group's own prompt: later there will be no hint, so pi_theta(o' | q) must rise. Their
     old_logprobs stay those under (H_q, q).
 
     >>> failed, right = Rollout([5], reward=0.0), Rollout([5, 6, 7], reward=1.0)  # 6, 7: the hint
@@ -307,7 +307,7 @@ def mixed_policy_loss(
         J = 1/Z' sum_i sum_t f(r'_it) A'_i + 1/Z sum_i sum_t min(r_it A_i, clip(r_it, 1 +- eps) A_i)
 
     Tensors have one entry per response token, rows end to end, [N]. logprobs: log pi_theta, always
-    without the hint. old_logprobs: log pi_old as sampled, off-policy with the hint. off_policy: bool.
+    without the hint. old_logprobs: log pi_old as sampled, off-policy with it. off_policy: bool.
     z: the count Z or Z' of the *whole update*, so that losses of its parts add up; a number or [N].
     """
     log_ratio = logprobs - old_logprobs  # log r on-policy, log r' off-policy
@@ -428,7 +428,7 @@ def response_logprobs(model, rollouts: list[Rollout], config: "Config") -> tuple
 
 @torch.no_grad()
 def replace_old_logprobs(model, rollouts: list[Rollout], config: "Config") -> float:
-    """In bfloat16: log pi_old of on-policy responses anew, by the trainer's forward pass (choice 5).
+    """In bfloat16: log pi_old of on-policy responses anew, by the trainer's own pass (choice 5).
 
     In the very micro-batches of the update, since other shapes round otherwise. Returns the largest
     difference to what the sampler recorded. In float32 there is nothing to do.
@@ -713,7 +713,7 @@ def describe(groups: list[Group]) -> dict:
         "reward": statistics.fmean(rollout.reward for rollout in first),
         "response_tokens": tokens / len(first),
         "truncated": statistics.fmean(rollout.truncated for rollout in first),
-        # Nats per token: -log pi_old of a sampled token has the entropy of its distribution as mean.
+        # Nats per token: the mean of -log pi_old of a sampled token is its distribution's entropy.
         "entropy": -sum(p for rollout in first for p in rollout.old_logprobs) / tokens,
         "sampled_rollouts": len(first) + len(extra),
         "sampled_tokens": tokens + sum(len(rollout.response_ids) for rollout in extra),
@@ -879,7 +879,7 @@ def hints_to_try(policy: Policy, stuck: list[Group], config: "Config") -> tuple[
 
 
 def outcome(group: Group, own: Hint) -> tuple[float, float, float]:
-    """Is an extra rollout right (0 or 1); share of right ones; of those that repeat a known error."""
+    """Is an extra rollout right (0 or 1); the share of right ones; that of repeated errors."""
     again = [any(same_value(r.answer or "", a) for a in own.answers) for r in group.extra]
     right = [rollout.right for rollout in group.extra]
     return float(any(right)), statistics.fmean(right), statistics.fmean(again)
@@ -955,7 +955,7 @@ class Config(Settings):
 
     @property
     def tokens_per_pass(self) -> int:
-        """A GPU wants many; on a CPU, large activations in fresh memory cost more than arithmetic."""
+        """A GPU wants many; on a CPU, fresh memory for large activations costs more time."""
         return self.micro_tokens or (1024 if self.device == "cpu" else 16_384)
 
     def seed_for(self, purpose: str, step: int) -> int:

@@ -5,8 +5,8 @@ pytest test_lte.py -k equations     the formulas of the paper, by value and by g
 pytest test_lte.py -k choice        one test (or more) for each numbered choice of lte.py
 pytest test_lte.py -k gpu           what needs a GPU; skipped without one
 
-The order is that of a first reading: the equations, one step from hint to update, what runs it, then
-the sampler, models and problems, evaluation, the judge, and the repository itself.
+The order is that of a first reading: the equations, one step from hint to update, what runs it,
+then the sampler, models and problems, evaluation, the judge, and the repository itself.
 """
 
 from __future__ import annotations
@@ -346,7 +346,7 @@ def test_grpo_extra_is_lte_with_an_empty_hint(monkeypatch):
 
 
 def test_a_fifth_method_is_one_entry_and_its_function(monkeypatch, capsys, tmp_path):
-    """Another hint: it says how many tries failed. The command line takes it, and so do the logs."""
+    """Another hint: it says how many tries failed. The command line and the logs take it."""
 
     def count_failures(failed, gold):
         return lte.Hint("Count", advice=f"{len(failed)} tries have failed.")
@@ -644,7 +644,7 @@ def bf16_compute(monkeypatch):
 
 
 def test_choice_5_in_mixed_precision_ratios_start_at_1(bf16_compute):
-    """The sampler's bfloat16 differs from the trainer's; its own log-probabilities replace those."""
+    """The sampler's bfloat16 differs from the trainer's, whose log-probabilities replace its."""
     fresh = fresh_policy()
     pi_old = lte.sampling_policy(fresh, small_config())
     optimizer = torch.optim.AdamW(fresh.model.parameters(), lr=1e-3)
@@ -1322,7 +1322,7 @@ def test_probe_of_the_small_model(tmp_path, capsys):
 
 
 def test_probe_verdicts():
-    """By the difference to shuffled hints, then to none; too few problems, or too wide an interval."""
+    """By the difference to shuffled hints, then to none; too few problems, or too unsure."""
 
     def said_of(own, shuffled, none):
         shares = {"own hints": own, "shuffled hints": shuffled, "no hint": none}
@@ -1353,8 +1353,8 @@ def draw(model, prompts=RAGGED, group_size=5, new=12, temperature=1.0, seed=0, *
 @pytest.mark.parametrize("kind", ARCHITECTURES + NEW_FAMILIES)
 @pytest.mark.parametrize("temperature", [1.0, 0.7])
 def test_sampler_log_probabilities_equal_teacher_forced_ones(kind, temperature, monkeypatch):
-    """For ragged prompts, rotary and learned positions, sliding windows, recurrent layers and capped
-    logits; with all rows at once and with few."""
+    """For ragged prompts, rotary and learned positions, sliding windows, recurrent layers and
+    capped logits; with all rows at once and with few."""
     model, choose, rows = tiny_model(kind), evaluation.choose, []
 
     def counting(logits, *args):

@@ -64,28 +64,25 @@ def show(group: lte.Group, before: lte.Policy, after: lte.Policy, config: lte.Co
     rewards = torch.tensor([rollout.reward for rollout in group.rollouts])
     mean, std = float(rewards.mean()), float(rewards.std(correction=0))
     print("\n4. Right ones take places of failed ones; one failed one stays at least.")
-    print(
-        f"\n5. Advantages of the mixed group, A = (R - mean) / std, mean {mean:.3f}, std {std:.3f}:\n"
-    )
+    print("\n5. Advantages of the mixed group, A = (R - mean) / std,", end=" ")
+    print(f"mean {mean:.3f}, std {std:.3f}:\n")
     show_rollouts(group.rollouts, with_advantage=True)
-    gamma = config.gamma
+    print("\n6. The update trains a rescued response under the prompt WITHOUT the hint. Of each")
+    print("   token: its probability when sampled, pi_old(o' | H, q), and now, pi_theta(o' | q);")
+    print("   their ratio r'; its weight in the gradient, gamma r' / (r' + gamma)^2, with gamma =")
     print(
-        "\n6. The update trains a rescued response under the prompt WITHOUT the hint. Of each token:"
+        f"   {config.gamma}; its probability without the hint after one step on this group alone.\n"
     )
-    print("   its probability when sampled, pi_old(o' | H, q), and now, pi_theta(o' | q); their")
-    print(f"   ratio r'; its weight in the gradient, gamma r' / (r' + gamma)^2, gamma = {gamma};")
-    print("   and its probability without the hint after one optimizer step on this group alone.\n")
     hinted = next(rollout for rollout in group.rollouts if rollout.off_policy)
     chances = show_tokens(hinted, before, after, config)
     failed = next(rollout for rollout in group.rollouts if not rollout.right)
-    print(
-        f"\n   A hinted token pulls with A f(1 - f), at most {hinted.advantage / 4:.3f} here. Each token"
-    )
-    print(f"   of a failed response pushes with A r = {failed.advantage:.3f}, its ratio being 1:\n")
+    pull, push = hinted.advantage / 4, failed.advantage
+    print(f"\n   A hinted token pulls with A f(1 - f), at most {pull:.3f} here. Each token")
+    print(f"   of a failed response pushes with A r = {push:.3f}, its ratio being 1:\n")
     show_tokens(failed, before, after, config, rows=3)
     print(
-        "\n   Probability of the whole rescued response without the hint, before and after: ",
-        end="",
+        "\n   Probability of the whole rescued response without the hint, before and after:",
+        end=" ",
     )
     print(" and ".join(f"{chance:.2g}" for chance in chances) + ".")
 
