@@ -2117,6 +2117,9 @@ Day 15 == 15 ; day 15 != Week 15 ; \text{Room } 15 ; Day 14
 21 == 21st ; 21^{st} != 22nd ; 2^{1st}
 42 == '42' ; `42` ; "42" ; \$42\$ != '43' ; '4' '2' ; 42'
 20\% == 20 pct ; 20 percent ; 20\% ; 20 per cent != 2 pct ; 20 apples
+18 == \text{\$18} ; \text{\$}18 ; \text{Janet makes \$18 per day} ; 18 miles a day != 18a ; -\$18
+-5 == -\$5 != \$5 ; 5 ; \$-6
+C == \text{Option C} ; \text{Choice C} ; \text{C} != \text{Option D} ; \text{Option B}
 5 == ₹5 ; ¥5 ; Rs. 5 ; 5 US dollars ; Rs 5 ; 5 rupees ; 5 USD ; \text{Rs. } 5 ; ₹ 5 ; \yen 5 ; 5 yen ; US$5 ; \pounds 5 != ₹6 ; Rs. 5 or 6 ; ¥5+1 ; 5 US dollars each or 3 ; ¥
 \$5 == 5 US dollars ; 5 dollars ; US\$5 ; 5 != ₹5 ; €5 ; 5 cents
 8 == 8千米 ; 8 公里 ; 8分钟 != 大于8 ; 小于8 ; 8万 ; 8千
@@ -2333,6 +2336,12 @@ RESPONSES = r"""
 30 != There is no way the answer is 30. ; 答案：30。不对，重新计算后应该是20。
 64 == **Final Answer:** Kylar needs to pay $64 for the glasses. ; The answer is Rs. 64. ; Hence $\boxed4$... no: $\boxed64$ ; Hence $n = 64$. $\square$ != The answer is Rs. 65.
 \text{No} == The answer is **No**. ; The answer is No. != The answer is **Yes**. ; The answer is no, wait, yes.
+45 == She has \$45 left. ; Total = \$45 ; She makes 9 * \$5 = \$45 per day. ; She has $\$45$ left.
+45 == \[ \text{Total cost} = 45 \text{ dollars} \] ; $\text{The answer is } 45.$ ; $\text{Answer: 45}$
+45 == The answer is $45 a week, as we saw. ; The answer is 45 sheep in the three towns.
+60 != She has \$45 left, out of \$60. ; It is 11 out of 60. ; Suppose the answer is 60.
+60 != It is impossible to determine from 60 equations. ; There is no solution, as x = 60 is excluded.
+60 != If the answer were 60, we would have a contradiction. ; Total = \$16 ; $\text{Answer: 6}$
 25 == 答案是：25 ; 答案为25。 ; 所以答案是 25 个。 ; 答案：$25$ ; 【答案】25 != 答案是：26 ; 答案不是25 ; 答案：25或30 ; 答案：25万
 """
 

@@ -105,7 +105,7 @@ def _boxed(text: str, last: int) -> str | None:
 
 def _stated(tail: str) -> str | None:
     """The answer of a response without a box (rule 3): 18 of 'The answer is 18 (not 17).'"""
-    text = _NEGATED.sub(" ", tail).strip()
+    text = _NEGATED.sub(" ", _TEXT.sub(r" \1", tail)).strip()
     *_, phrase = [None, *_PHRASE.finditer(text)]
     if not phrase:
         is_formula = _NO_WORDS.fullmatch(tail) and _parse(_normalise(tail)) is not None
@@ -125,7 +125,7 @@ def _last_number(text: str) -> str | None:
     *_, found = [None, *_LAST.finditer(text)]
     if not found or not _END.fullmatch(text, found.end()) or _REFUSED.search(text, found.end()):
         return None
-    last = re.split(r"(?<![\^_A-Za-z])[0-9)]\s*=>?|>>|->|→", found[0].replace("$", ""))[-1]
+    last = re.split(r"(?<![\^_A-Za-z])[0-9)]\s*=>?|>>|->|→", re.sub(r"\\?\$", "", found[0]))[-1]
     closed = len(re.findall(r"[(\[]", last)) == len(re.findall(r"[)\]]", last))
     return last.strip('*_`" ' if closed else "() ")
 
@@ -173,7 +173,7 @@ def _is_worked_out(answer: str, gold: str) -> bool:
     (False, True)"""
     if answer.strip() == gold.strip() or _PLAIN.fullmatch(answer.strip()):
         return True
-    asked, given = (_EXTRAS.sub(" ", _normalise(text)).strip() for text in (gold, answer))
+    asked, given = (_EXTRAS.sub("", _normalise(text)).strip() for text in (gold, answer))
     given = re.sub("=[^0-9]*$", "", given).rpartition("=")[2].strip()  # of 5 = x as of x = 5
     return not _PLAIN_GOLD.fullmatch(asked) or bool(_WORKED_OUT.fullmatch(given))
 
@@ -634,12 +634,12 @@ _SPELLINGS |= dict(zip(_GREEK.split(), "αβγδεζηθκλμνξπρστφχψ
 _UNIT = ("(?:(?:[fpnmkMGTdcμµ]|da)?(?:mol|Pa|Hz|eV|cal|bar|[mgshLlNJWVACFKTMHΩ])|min|mi|in|ft|yd"
          "|lbs?|oz|hrs?|kW?h|yrs?|secs?|mins?|Å|atm|erg|rad|rpm|psi|ppm|[kmM]ph|u|ha|ly|AU|[kMG]?pc"
          "|dB|[KMGT]B)(?![A-Za-z])")
-_TEXT_WORD = re.compile(rf"(?<![\w(\\])(?:{_UNIT}|(?!OR|AND)[A-Z]{{2,}})(?![\w):.])")
+_TEXT_WORD = re.compile(rf"""(?<![\w("\\])(?:{_UNIT}|(?!OR|AND)[A-Z]{{2,}})(?![\w):."])""")
 _MONEY = '"(?:USD|€|£|₹|¥)"'
 _ONE_UNIT = r'"[^"]+"(?:\^\{?-?[0-9]\}?)?'
 _EXTRAS = re.compile(rf"""(?x)  # what may be left out beside an answer (rule 4)
     ⟨[^⟩]*⟩$ | {_MONEY}\* | (?<=[0-9.)}}\]⌝π])
-    (?: [/*a]? (?:{_ONE_UNIT}|\((?:\*?{_ONE_UNIT})+\)|\\frac\{{{_ONE_UNIT}\}}\{{{_ONE_UNIT}\}}) )+
+    (?: (?:[/*]|\ ?a)? (?:{_ONE_UNIT}|\((?:\*?{_ONE_UNIT})+\)|\\frac\{{{_ONE_UNIT}\}}\{{{_ONE_UNIT}\}}) )+
     (?=\ *(?:$|[]),;=<>≤≥}}⟧∧∨⟨]))""")
 _PLAIN = re.compile(r"[-+]?[0-9]{1,99}(?:\.[0-9]{1,99}|/[0-9]{0,99}[1-9])?")  # needs no parser
 _NUMBER = r"""[-+({\[]* (?: -?[0-9]+/-?[0-9]+ | \\frac\{+-?[0-9]+\}+\{+-?[0-9]+\}+
@@ -669,27 +669,28 @@ _PHRASE = re.compile(r"""(?ix)
 _CLAUSE_END = re.compile(r"""(?x)
     \n | <[/|] | (?<!Rs)\.(?=\$*(?:\s|$)) | 。 | (?<!\\)!+(?=\s|$) | "\s*\}
   | \s\(\s*\) | \s\((?!mod|or\b)[a-z]{2} | \s[-–—]\s(?=[a-z]{2,}\s[a-z]{2})    # 18 (not 17)
-  | ,?\s\(?(?:because|since|as|which|so|of|when|for|after|i\.e\.|and\ (?:we|this|it|the))\s""")
+  | ,?\s\(?(?:because|since|as|which|so|of|when|for|after|i\.e\.|in\ (?:an?|the)|and\ (?:we|this|it|the))\s""")
 _NEGATED = re.compile(r"""(?ix)
     (?<!\S)(?=\S*[0-9])\S+\s(?:is|are)\s(?:not|wrong|incorrect)\b # 12 is not the answer
-  | (?: \b(?: (?:is\s+)?(?:not|never|cannot|wrong|false|no\ way) | \w+n't       # not 5
+  | (?: \b(?: (?:is\s+)?(?:not|never|cannot|wrong|false|no\ way|impossible\ to) | \w+n't  # not 5
+            | (?:if|suppose)\ the\ answer
             | (?:anything|everything|all|any|other|apart)\s(?:but|than|from) | except )\b | 不是 )
     (?!\ hard)[^.,;:\n]{0,40}?[0-9][0-9.,/]*""")
 _WITHDRAWN = re.compile(r"""(?ix)
     \b(?:wait|oops|sorry|correction|scratch\ that|on\ second\ thought|I\ (?:meant|made))\b
   | (?:^|[.!?;,—-]\s*)(?:actually|no(?=\s?[,.:;!—-]\s*\S)|rather)\b             # No, it is 18
   | \b(?:that|this|it)(?:\ is|'s)\ (?:wrong|incorrect|not\ right|not\ correct)\b | 不对|不對|更正""")
-_REFUSED = re.compile(r"""(?ix)        # this, it, there is ... impossible, no solution
-    \b(?:this|that|it|which|there|is|are)\b [^.!?;\n0-9]{0,40} \b(?: impossible|contradict\w*|absurd
-    |invalid|extraneous|rejected|wrong|incorrect|no\ (?!other)(?:\w+\ )?(?:solution|value)s? )\b
+_REFUSED = re.compile(rf"""(?ix)       # this, it, there is ... impossible, no solution
+    \b(?:this|that|it|which|there|is|are)\b [^.!?;\n0-9]{{0,40}}
+    \b(?: {_REFUSALS} | no\ (?!other)(?:\w+\ )?(?:solution|value)s? )\b
   | \bno\ such\b""")
 _WITH_NUMBER = r"""(?: \$(?!\s)[^$]+(?<!\s)\$(?![0-9])            # $x = 5$, but not '$5 or $'
     | \\\((?:[^\\]|\\[^()]){0,600}+\\\) | (?<!\S)(?=\S*[0-9])\S*[^\s.,;:!?*。，] )"""
 _LAST = re.compile(rf"""(?x)                        # the last number with what belongs to it
-    (?: (?: \b\S{{1,20}}\s(?:[=<>≤≥≈≡≠]|\\neq?) | [-−±] | minus|negative|twice|(?:half|root)\ of )\s
+    (?: (?: \b\S{{1,20}}\s(?:[=<>≤≥≈≡≠]|\\neq?) | [-−±] | minus|negative|twice|(?:half|root|out)\ of )\s
     )? {_WITH_NUMBER}
     (?: (?: \ [a-z]+(?=,?\ \(?or\ ) )?[,;]?\ \(?                  # 5 apples or 6, 5 (or 6)
-        (?: (?: [-+*·⋅/=<>×÷±≤≥≈≡x]|times|plus|minus|mod|and|or(?:\ [a-z]+)? )\  )?
+        (?: (?: [-+*·⋅/=<>×÷±≤≥≈≡x]|times|plus|minus|mod|out\ of|and|or(?:\ [a-z]+)? )\  )?
         (?: \w\ [=<>≤≥]\  )? {_WITH_NUMBER} )*
     (?: \ (?:or\ (?:more|less)|and\ a\ half|dozen|hundred|thousand|[mb]illion|pi|π
             |{_FACTORS}|{_REFUSALS})\b )?""")
@@ -712,7 +713,7 @@ _LOOKS = re.compile(r"""(?x)    # sizes, fonts, colours
     \\! | \{\} | \\(?:left|right)\s*\. | \\(?:text)?color(?:box)?\s*\{\w+\} | (?<=\\\\)\[\w+\]
   | \\(?: left|right|[bB]igg?[lrm]?|boxed|fbox|displaystyle|textstyle|boldsymbol|math(?:bf|it)|bf|it
         |rm|sf|tt|[lL]arge|LARGE|[hH]uge|overline(?=\{[A-Z]+\})|underline|limits)(?![a-zA-Z])""")
-_CHOICE = re.compile(r"""(?x)^(?:[Oo]ption\ |[Cc]hoice\ )?\(?([A-E])    # (D), (D) 12
+_CHOICE = re.compile(r"""(?x)^(?:[Oo]ption\ |[Cc]hoice\ )?\(?"?([A-E])"?    # (D), (D) 12
     (?: [).:]+ (?: \ + (?! .*(?: \b(?:or|not|but|also)\b | \(?\b[A-E][).:] | \band\ \(?[A-E]\)?$
                                | \.\  ) ) .{1,100} )? )?$""")
 _FOR_ALL = (r",? ?\(?(?:for (?:all|any|every|each)\b|\\forall|where\b"
