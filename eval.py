@@ -1,8 +1,7 @@
 """How good is a model, and which of several runs is better? The sampler stands here, too.
 
-    python eval.py --model runs/lte-small-model-s0/final --data small-model/test.jsonl
+    python eval.py --model runs/lte-small-model-s0/final --data small-model/test.jsonl --k 1 4 16
     python eval.py --model NAME --data math500 minerva olympiadbench amc23 aime24 aime25 gsm8k
-    python eval.py --model NAME --data a.jsonl b.jsonl --samples 16 --k 1 4 16
     python eval.py --compare runs/* --figure curves.png    methods and seeds side by side, and drawn
 
 eval.py stands on verify.py, which judges; lte.py, which learns, stands on both. The file reads
@@ -14,9 +13,8 @@ downhill: a function calls those below it, since Python looks names up only when
  2. Prompt, sampler and checker are training's, without hints. Temperature 0 is one greedy sample.
  3. Every sample goes to a JSONL file. A data set that was finished before is taken over if
     settings, problems, code and the model's files are the same, and refused otherwise.
- 4. Benchmarks by name are fetched once, checked and kept. Their k, which is the number of samples
-    too, is the paper's as far as it is known: 4, for AMC and AIME 16; for a file it is 16.
- 5. Runs are compared at their last validation, by pairs of one model and seed; intervals (95 %) of
+ 4. Benchmarks are fetched once, checked and kept. Samples per problem, and k: 16, or the paper's 4.
+ 5. Runs are compared at their last validation, in pairs of one model and seed; intervals (95 %) of
     the first method minus another are Student's t over the pairs.
 """
 
@@ -28,7 +26,6 @@ import itertools
 import json
 import logging
 import math
-import random
 import re
 import sqlite3
 import statistics
@@ -73,8 +70,9 @@ def evaluate(config: "EvalConfig") -> None:
                 generator = torch.Generator().manual_seed(config.seed)
                 groups = ask(policy, d.problems, d.samples, config, generator)
                 rows = list(map(sample_rows, d.problems, groups))
-                replace_file(d.output.with_suffix(".settings.json"), d.note)
-                replace_file(d.output, json_lines(row for group in rows for row in group))
+                text = json_lines(row for group in rows for row in group)
+                replace_file(d.output.with_suffix(".settings.json"), d.note(text.encode()))
+                replace_file(d.output, text)
             rates.append(print_table(d, rows))
             print(f"{'':24}samples: {d.output}{taken}")
     if len(rates) > 1:
@@ -100,26 +98,30 @@ class DataSet:
         if self.ks[0] < 1 or self.ks[-1] > self.samples:
             raise UserError(f"--k must be between 1 and --samples, {self.samples}")
         code = b"".join(Path(module).read_bytes() for module in (__file__, verify.__file__))
-        note = {name: getattr(config, name) for name in ("max_new_tokens", "temperature", "seed")}
-        note |= {"system_prompt": config.system_prompt, "samples": self.samples}
-        note |= {"model": fingerprint(config.model), "problems": hash_of(self.problems)}
-        note |= {"code": hashlib.sha256(code).hexdigest(), "device": config.device.split(":")[0]}
-        # All that decides what is sampled and how it is judged; it is kept beside the samples.
-        self.note = json.dumps(note, indent=1) + "\n"
+        about = {name: getattr(config, name) for name in ("max_new_tokens", "temperature", "seed")}
+        about |= {"system_prompt": config.system_prompt, "samples": self.samples}
+        about |= {"model": fingerprint(config.model), "problems": hash_of(self.problems)}
+        about |= {"code": hashlib.sha256(code).hexdigest(), "device": config.device.split(":")[0]}
+        self.about = about  # all that decides what is sampled and how it is judged
+
+    def note(self, samples: bytes) -> str:
+        """What is kept beside the file of samples: whose they are, and that all are there."""
+        about = self.about | {"sha256 of the samples": hashlib.sha256(samples).hexdigest()}
+        return json.dumps(about, indent=1) + "\n"
 
     def finished(self) -> list[list[dict]] | None:
         """The rows of the samples, by problem, if they were made before; None if there is no file.
 
-        UserError if its file is of another evaluation, or not whole: nothing is overwritten.
+        UserError if it is of another evaluation, or was changed: nothing is overwritten.
         """
         note, n = self.output.with_suffix(".settings.json"), self.samples
         if not self.output.exists():
             return None
-        if not note.exists() or note.read_text(encoding="utf-8") != self.note:
-            raise UserError(f"{self.output} is of another model or settings: choose another --out")
-        rows, asked = read_log(self.output), [p.problem for p in self.problems for _ in range(n)]
-        if [row["problem"] for row in rows] != asked:
-            raise UserError(f"{self.output} was changed since it was made: choose another --out")
+        known = note.read_bytes() if note.exists() else b""
+        if known != self.note(self.output.read_bytes()).encode():
+            message = f"{self.output} was changed, or is of another model or settings: "
+            raise UserError(message + "choose another --out")
+        rows = read_log(self.output)
         return [rows[i : i + n] for i in range(0, len(rows), n)]
 
 
@@ -172,12 +174,11 @@ def bootstrap_interval(values: list[float]) -> tuple[float, float]:
     """95 % interval of the mean of `values` (one per problem) under resampling of the problems."""
     values = np.asarray(values)
     drawn = np.random.default_rng(0).integers(len(values), size=(10_000, len(values)))
-    low, high = np.percentile(values[drawn].mean(1), [2.5, 97.5])
-    return float(low), float(high)
+    return tuple(np.percentile(values[drawn].mean(1), [2.5, 97.5]).tolist())
 
 
 # --------------------------------------------------------------------------------------------------
-# Asking
+# Asking a model: the sampler
 
 
 @dataclass
@@ -222,10 +223,6 @@ def grade(rollouts: list[Rollout], problem: "Problem", tokenizer) -> None:
     for rollout in rollouts:
         rollout.text = tokenizer.decode(rollout.response_ids, skip_special_tokens=True)
         rollout.reward = float(is_correct(rollout.text, problem.answer))
-
-
-# --------------------------------------------------------------------------------------------------
-# Sampling
 
 
 @torch.inference_mode()
@@ -297,6 +294,8 @@ def decode(model, prompts, owner, uniforms, temperature, eos_ids, bar) -> list[R
         mask = torch.cat([mask, torch.ones_like(position)], 1)
         logits = next_logits(model, tokens[:, None], mask, position, cache)
         position = position + 1
+    if logprobs.isnan().any():
+        raise UserError("the model's probabilities are nan: start anew, with less --lr")
     rollouts = []
     for p, length, row, known in zip(owner, lengths.tolist(), ids.tolist(), logprobs.tolist()):
         cut = row[length - 1] not in eos_ids
@@ -311,10 +310,10 @@ def read_prompts(model, prompts, owner) -> tuple[Tensor, Tensor, Cache]:
                                                              0 0 8               5 6 7
                                                                                  0 0 8
 
-    Returns logits of the first new token [n, V], the mask [n, T] (1 at the prompts' own tokens) and
-    the cache. Padding, to the left, never enters a log-probability: the mask keeps attention from
-    it, positions count from a prompt's own first token, and logits are taken at the last column,
-    in which all prompts end. check_sampler holds each model to that.
+    Returns logits of the first new token [n, V], the mask [n, T] and the cache. Padding, to the
+    left, never enters a log-probability: the mask, which is 0 there, keeps attention from it,
+    positions count from a prompt's own first token, and logits are taken at the last column, where
+    all prompts end. check_sampler holds each model to that.
     """
     first, some = owner[0], prompts[owner[0] : owner[-1] + 1]
     width = max(map(len, some))
@@ -382,6 +381,7 @@ def choose(logits: Tensor, temperature: float, uniforms: Tensor) -> tuple[Tensor
     weights = weights.sub_(weights.amax(-1, keepdim=True)).exp_()  # softmax, times some factor
     sums = weights.cumsum(-1, dtype=torch.double)  # [n, V]
     tokens = torch.searchsorted(sums, uniforms[:, None] * sums[:, -1:], right=True)
+    tokens.clamp_(max=logits.shape[-1] - 1)  # where all is nan, which decode reports
     if temperature == 0:
         tokens = weights.argmax(-1, keepdim=True)
     return tokens[:, 0], (weights.gather(-1, tokens) / sums[:, -1:]).log()[:, 0].float()
@@ -418,11 +418,12 @@ def load_policy(name: str, device: str = "cpu") -> Policy:
         tokenizer = transformers.AutoTokenizer.from_pretrained(name, **how)
         how |= {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
         load = transformers.AutoModelForCausalLM.from_pretrained
-        model, loading = load(name, config=config, **how)
+        model, loading = load(name, config=config, ignore_mismatched_sizes=True, **how)
     except Exception as error:  # noqa: BLE001  whatever transformers has to say, in one line
         reason = next(iter(str(error).strip().splitlines()), type(error).__name__)
         raise UserError(f"can't load the model {name!r} (folder or hub name): {reason}") from None
     check_loaded(name, model, tokenizer, loading)
+    flags_in(Path(name) / "generation_config.json")  # transformers ignores a broken one
     # A chat model may end its turn with another token than a document, so there can be several.
     eos_ids: set[int] = set()
     for part in (model.generation_config, config.get_text_config(), tokenizer):
@@ -438,8 +439,7 @@ def load_policy(name: str, device: str = "cpu") -> Policy:
 def check_loaded(name: str, model, tokenizer, loading: dict) -> None:
     """UserError unless every weight came from the checkpoint, and all that belongs to the model.
 
-    transformers only warns, and goes on with random weights. What it ties, or leaves out on
-    purpose, is not in its report.
+    transformers only warns, and goes on. What it ties or leaves out itself is not in its report.
     """
     trouble = f"the weights of {name!r} are not those of a whole {type(model).__name__}: "
     missing, surplus = sorted(loading["missing_keys"]), sorted(loading["unexpected_keys"])
@@ -449,9 +449,14 @@ def check_loaded(name: str, model, tokenizer, loading: dict) -> None:
             raise UserError(f"{trouble}all names begin with {prefix!r}: save them without it")
     if missing:
         raise UserError(f"{trouble}{', '.join(missing[:3])} missing ({len(missing)} in all)")
-    parts = {part for part, _ in model.named_modules()}
+    for key, found, wanted in sorted(loading["mismatched_keys"]):
+        raise UserError(f"{trouble}{key} is {list(found)}, by config.json it is {list(wanted)}")
+    base = model.base_model_prefix + "."  # which a file may leave out
+    parts = {part.removeprefix(base) for part, _ in model.named_modules()}
     for key in surplus:  # a bias or a layer that this model lacks, but not another head
-        if key.rpartition(".")[0] in parts or ".".join(key.split(".")[:2]) in parts:
+        part, old_masks = key.removeprefix(base), ("attn.bias", "attention.bias", "masked_bias")
+        inside = {part.rpartition(".")[0], part.split(".")[0]} & parts
+        if "lora_" in part or inside and not part.endswith(old_masks):
             raise UserError(f"{trouble}it has no place for {key}, so config.json does not fit")
     kinds = model.config.architectures or []
     if any(re.search("Classification|QuestionAnswering|Reward", kind) for kind in kinds):
@@ -460,6 +465,8 @@ def check_loaded(name: str, model, tokenizer, loading: dict) -> None:
         if not weight.isfinite().all():
             raise UserError(f"{trouble}{key} holds nan or infinity")
     size = model.get_input_embeddings().weight.shape[0]
+    if not tokenizer.tokenize(INSTRUCTION) or tokenizer.chat_template == "":
+        raise UserError(f"{name!r}: its tokenizer.json or chat_template.jinja is missing or empty")
     if max(tokenizer.get_vocab().values(), default=0) >= size:
         message = f"{name!r}: the tokenizer has more tokens than the {size} that the model embeds: "
         raise UserError(message + "call model.resize_token_embeddings(len(tokenizer))")
@@ -478,9 +485,9 @@ def check_sampler(policy: Policy, name: str) -> None:
     named = [v for key, v in vars(config).items() if "window" in key or "chunk" in key]
     windows = [v for v in named if type(v) is int and 4 < v <= 1024]
     longest = int(min(max(windows, default=8), context_length(model) - 12))
-    rng, generator = random.Random(0), torch.Generator().manual_seed(0)
-    prompts = [[rng.randrange(config.vocab_size) for _ in range(n)] for n in (1, 5, longest - 4)]
-    quarter = set(range(0, config.vocab_size, 4))  # as EOS, so that some end early
+    generator, size = torch.Generator().manual_seed(0), config.vocab_size
+    prompts = [torch.randint(size, (n,), generator=generator).tolist() for n in (1, 5, longest - 4)]
+    quarter = set(range(0, size, 4))  # as EOS, so that some end early
     gap, why = 0.0, "its log-probabilities are off by {:.2g} nats"
     try:
         groups = sample(model, prompts[:2], 4, 12, 1.0, quarter, generator)
@@ -517,9 +524,7 @@ def rows_that_fit(model, width: int, gib: float) -> int:
     and of two tokens, since keys and values grow with each token, but recurrent states do not."""
     sizes = []
     for length in (1, 2):
-        cache, ids = DynamicCache(config=model.config), torch.zeros(1, length, dtype=torch.long)
-        ids = ids.to(model.device)
-        next_logits(model, ids, torch.ones_like(ids), torch.arange(length)[None].to(ids), cache)
+        cache = read_prompts(model, [[0] * length], [0])[2]
         held = [part for layer in cache.layers for part in vars(layer).values()]
         held += [state for part in held if isinstance(part, dict) for state in part.values()]
         sizes.append(sum(part.nbytes for part in held if isinstance(part, Tensor)))
@@ -573,10 +578,9 @@ def in_chat(tokenizer, content: str, system_prompt: str) -> str:
         chat = tokenizer.apply_chat_template(messages, tokenize=False, add_generation_prompt=True)
     except Exception as error:  # noqa: BLE001  a template is a program
         raise UserError(f"the model's chat template fails: {str(error).strip()[:200]}") from None
-    if system_prompt and chat == in_chat(tokenizer, content, ""):
-        raise UserError("the model's chat template leaves out the --system-prompt")
-    if content.strip() not in chat:
-        raise UserError("the model's chat template leaves out or changes what the user says")
+    rest = chat.replace(content.strip(), "")
+    if rest == chat or system_prompt.strip() not in rest:
+        raise UserError("the chat template leaves out or changes the problem or --system-prompt")
     return chat
 
 
@@ -587,9 +591,9 @@ def fingerprint(model: str) -> str:
     with contextlib.suppress(Exception):  # load_policy says what is wrong
         config = transformers.AutoConfig.from_pretrained(model, trust_remote_code=False)
         total.update(str(config._commit_hash).encode())
-    for path in sorted(folder.rglob("*")):
+    for path in sorted(folder.glob("*")):
         if path.is_file() and path.suffix not in (".md", ".py", ".jsonl"):  # no part of a model
-            total.update(str(path.relative_to(folder)).encode())
+            total.update(path.name.encode())
             with path.open("rb") as file:
                 total.update(hashlib.file_digest(file, "sha256").digest())
     return total.hexdigest()
@@ -605,10 +609,6 @@ class Problem:
     answer: str
     solution: str | None = None  # a worked solution, for luffy
     family: str | None = None  # a kind of problem, for tables
-
-    @property
-    def has_right_solution(self) -> bool:
-        return self.solution is not None and is_correct(self.solution, self.answer)
 
 
 def load_problems(path: str | Path) -> list[Problem]:
@@ -665,15 +665,12 @@ def parse_problem(line: str, where: str) -> Problem:
         raise UserError(f"{where} has no answer (fields looked for: {', '.join(ANSWER_KEYS)})")
     # JSON can hold half of a surrogate pair, which no tokenizer takes; and families get printed.
     texts = [x.encode("utf-8", "replace").decode() for x in (problem, answer, solution)]
-    family = "".join(c for c in str(row.get("family") or "") if c.isprintable())[:20]
+    family = "".join(c for c in str(row.get("family") or "") if c.isprintable())
     return Problem(texts[0].strip(), texts[1].strip(), texts[2] or None, family or None)
 
 
 def locate(name: str, sources: dict[str, tuple[str, str]]) -> Path:
-    """The file of that name, or else the data set: fetched once, checked, kept in the user's cache.
-
-    Raises UserError if there is neither, or if it can't be fetched or is not what it was.
-    """
+    """The file of that name, or else the data set, fetched once and checked; or else UserError."""
     if Path(name).is_file():
         return Path(name)
     if name not in sources:
@@ -712,8 +709,8 @@ def compare_runs(folders: list[str], figure: str) -> None:
     if not runs:
         raise UserError("no folder of a run that ended")
     k = runs[0]["last"]["k"]
-    if len({(run["held_out"], run["last"]["k"]) for run in runs}) > 1:
-        raise UserError("the runs were validated on different problems, or by other --eval-samples")
+    if len({run["asked"] for run in runs}) > 1:
+        raise UserError("the runs learned from, or were validated on, different problems")
     methods = group_by_method(runs)
     width = max(map(len, methods)) + 2
     print("At the last validation, in percent: mean +- sd over runs (models x seeds)\n")
@@ -736,7 +733,8 @@ def read_run(folder: Path) -> dict:
         about = json.loads((folder / "config.json").read_text(encoding="utf-8"))
         metrics, validations = (read_log(folder / f"{n}.jsonl") for n in ("metrics", "validation"))
         run = about | {"folder": folder, "metrics": metrics, "validations": validations}
-        run |= {"first": validations[0], "last": validations[-1], "held_out": about["held_out"]}
+        run |= {"first": validations[0], "last": validations[-1]}
+        run["asked"] = about["problems"], about["held_out"], validations[-1]["k"]
         run["key"] = about["model"], about["settings"]["seed"]
         run["rollouts"] = np.cumsum([row["sampled_rollouts"] for row in metrics]).tolist()
         if metrics[-1]["step"] != validations[-1]["step"] or not (folder / "final").is_dir():
@@ -932,12 +930,13 @@ def lock(folder: Path) -> Iterator[None]:
 
     The lock is SQLite's, which every system has, and which ends with its process however that ends.
     """
-    with contextlib.closing(sqlite3.connect(folder / "lock", timeout=0)) as connection:
-        try:
-            connection.execute("PRAGMA journal_mode = MEMORY")  # no second file beside the lock
-            connection.execute("BEGIN EXCLUSIVE")
-        except sqlite3.OperationalError as error:
-            raise UserError(f"{folder} is in use by another process ({error})") from None
+    try:
+        connection = sqlite3.connect(folder / "lock", timeout=0)
+        connection.execute("PRAGMA journal_mode = MEMORY")  # no second file beside the lock
+        connection.execute("BEGIN EXCLUSIVE")
+    except sqlite3.Error as error:
+        raise UserError(f"{folder} is in use by another process, or read-only ({error})") from None
+    with contextlib.closing(connection):
         yield
 
 
@@ -947,8 +946,8 @@ def json_lines(rows: Iterable[dict]) -> str:
 
 def read_log(path: Path) -> list[dict]:
     """The lines of a log; a last one that was only half written is left out. Raises UserError."""
-    lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
     try:
+        lines = path.read_text(encoding="utf-8").splitlines(keepends=True)
         return [json.loads(line) for line in lines if line.endswith("\n")]
     except ValueError as error:
         raise UserError(f"{path} is broken: {error}") from None
@@ -986,12 +985,14 @@ def command(name: str, work: Callable[[list[str]], int], argv: list[str] | None,
         return 130
     except UserError as error:
         message = str(error)
-    except OSError as error:
-        message = f"can't read or write a file: {error}; {go_on}"
-    except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
-            raise
+    except (OSError, UnicodeError) as error:
+        message = f"can't read or write: {error}; {go_on}"
+    except Exception as error:
         message = f"out of memory: lower --cache-gib (sampling) or --micro-tokens (update); {go_on}"
+        if "No space left" in str(error) or "inline_container" in str(error):  # torch's word for it
+            message = f"can't write a file, the disk is full; {go_on}"
+        elif not is_out_of_memory(error):
+            raise
     print(f"{name}: {message}", file=sys.stderr)
     return 2
 
@@ -1001,7 +1002,7 @@ def work(argv: list[str]) -> int:
     model = read_flags(EvalConfig, argv, __doc__).model
     recipe = flags_in(Path(model) / "recipe.json", names) if model else []
     config = read_flags(EvalConfig, recipe + argv)
-    check_settings(config, POSITIVE)
+    check_settings(config, ("max_new_tokens", "cache_gib"))
     if config.compare:
         compare_runs(config.compare, config.figure)
     elif config.model and config.data:
@@ -1023,7 +1024,6 @@ def main(argv: list[str] | None = None) -> int:
 INSTRUCTION = "Reason step by step, and put the final answer in \\boxed{}."
 PROBLEM_KEYS = ("problem", "question", "prompt")
 ANSWER_KEYS = ("answer", "final_answer", "expected_answer", "ground_truth", "target")
-POSITIVE = ("max_new_tokens", "cache_gib")
 PLACES = ("model", "data", "eval_data", "out", "resume", "device")
 # Settings that don't change what a run learns, but for rounding: --resume may change them.
 CIRCUMSTANCES = (*PLACES, "steps", "rollout_budget", "threads", "save_every", "micro_tokens")

@@ -50,13 +50,13 @@ from transformers.hf_argparser import HfArg
 
 # isort: off
 from eval import (  # noqa: F401  some are here for those who use lte as a module
-    BENCHMARKS, CIRCUMSTANCES, PLACES, POSITIVE, TRAINING_DATA, Policy, Problem, Rollout, Settings,
-    UserError, ask, bootstrap_interval, build_prompt, by_family, check_sampler, check_settings,
-    command, context_length, fingerprint, flag, flags_in, grade, hash_of, is_out_of_memory,
-    json_lines, load_policy, load_problems, locate, lock, read_flags, read_log, replace_file,
-    sample, sample_rows, sampling_policy, short_name, summarise, temper,
+    BENCHMARKS, CIRCUMSTANCES, PLACES, TRAINING_DATA, Policy, Problem, Rollout, Settings, UserError,
+    ask, bootstrap_interval, build_prompt, by_family, check_sampler, check_settings, command,
+    context_length, fingerprint, flag, flags_in, grade, hash_of, is_out_of_memory, json_lines,
+    load_policy, load_problems, locate, lock, read_flags, read_log, replace_file, sample,
+    sample_rows, sampling_policy, short_name, summarise, temper,
 )  # fmt: skip
-from verify import candidates, same_value
+from verify import candidates, is_correct, same_value
 # isort: on
 
 
@@ -266,7 +266,7 @@ def mix_group(group: list[Rollout], hinted: list[Rollout], rng: random.Random) -
 
 def add_solution(policy: Policy, group: Group) -> None:
     """luffy: the reference solution joins the group with pi_old = 1, so that r' is pi_theta."""
-    if not group.problem.has_right_solution:
+    if not has_right_solution(group.problem):
         return
     text, eos = group.problem.solution, policy.tokenizer.eos_token_id
     encode = {"add_special_tokens": False, "split_special_tokens": True}
@@ -276,6 +276,10 @@ def add_solution(policy: Policy, group: Group) -> None:
     if len(prompt_ids) + len(ids) <= context_length(policy.model):
         solution = Rollout(prompt_ids, ids, logprobs, text, reward=1.0, off_policy=True)
         group.rollouts = [*group.rollouts, solution]
+
+
+def has_right_solution(problem: Problem) -> bool:
+    return problem.solution is not None and is_correct(problem.solution, problem.answer)
 
 
 def group_advantages(rewards) -> Tensor:
@@ -491,16 +495,16 @@ def train(config: "Config") -> int:
     data, held_out_data = find_data(config)
     problems = load_problems(data)
     held_out = load_problems(held_out_data) if held_out_data and config.eval_every else []
-    about = {"model": fingerprint(config.model), "problems": hash_of(problems)}
-    about["held_out"] = hash_of(held_out)
     if METHODS[config.method].solution:
-        right = sum(problem.has_right_solution for problem in problems)
+        right = sum(map(has_right_solution, problems))
         if not right:
             raise UserError(f"--method {config.method}: no problem in {data} has a right solution")
         tqdm.write(f"{right} of {len(problems)} problems have a solution that gives the answer")
     policy = load_policy(config.model, config.device)
     problems = leave_out_long(policy, problems, config)
     held_out = leave_out_long(policy, held_out, config)
+    about = {"model": fingerprint(config.model), "problems": hash_of(problems)}
+    about["held_out"] = hash_of(held_out)
     if config.gradient_checkpointing:
         policy.model.activation_checkpointing_enable()
     weights = policy.model.parameters()
@@ -567,6 +571,7 @@ def stop_on_signals() -> Iterator[list[int]]:
 
     names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")  # Windows has not all of them
     numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
+    numbers = [n for n in numbers if signal.getsignal(n) is not signal.SIG_IGN]  # as under nohup
     before = {number: signal.signal(number, note) for number in numbers}
     try:
         yield received
@@ -795,6 +800,8 @@ class Run:
 
     def load(self) -> None:
         """Restore the checkpoint, if there is one, and cut the logs back to it."""
+        if (self.folder / "final").exists() and not self.checkpoint.exists():
+            raise UserError(f"{self.checkpoint} is gone: the run can't go on")
         if self.checkpoint.exists():
             try:
                 device = self.policy.model.device
@@ -812,6 +819,7 @@ class Run:
             if name == "validation.jsonl":  # without one that was the end of a shorter run
                 kept = [row for row in kept if row["step"] % max(self.config.eval_every, 1) == 0]
             replace_file(self.folder / name, json_lines(kept))
+        shutil.rmtree(self.folder / "final", ignore_errors=True)  # it would be of an earlier step
 
     def save_final(self) -> Path:
         """The trained model as an ordinary Hugging Face folder, with a recipe.json for eval.py."""
@@ -889,10 +897,9 @@ def print_probe(problems: list[Problem], outcomes: dict[str, list[tuple]]) -> No
     """Three lines for each family and for all: means with 95 % intervals."""
     heads = ("rescued", "right responses", "repeat a wrong answer")
     print(f"{'':32}" + "".join(f"{head:>23}" for head in heads))
-    families = {name: by_family(problems, some) for name, some in outcomes.items()}
-    for family in [*families["own hints"], "all"]:
-        for name, everything in outcomes.items():
-            some = families[name].get(family, everything)
+    parts = [[*by_family(problems, some).items(), ("all", some)] for some in outcomes.values()]
+    for rows in zip(*parts, strict=True):  # one for each try
+        for name, (family, some) in zip(outcomes, rows, strict=True):
             title, cells = f"{family} ({len(some)})" if name == "own hints" else "", ""
             for values in zip(*some, strict=True):
                 low, high = bootstrap_interval(values)
@@ -966,8 +973,8 @@ class Config(Settings):
         return torch.Generator().manual_seed(self.seed_for(purpose, step))
 
 
-ABOVE_0 = (*POSITIVE, "steps", "prompts_per_step", "updates_per_step", "lr", "gamma")
-ABOVE_0 += ("max_grad_norm", "eval_samples", "save_every", "temperature")
+ABOVE_0 = ("max_new_tokens", "cache_gib", "steps", "prompts_per_step", "updates_per_step", "lr")
+ABOVE_0 += ("gamma", "max_grad_norm", "eval_samples", "save_every", "temperature")
 
 
 def read_config(argv: list[str]) -> Config:
@@ -975,7 +982,7 @@ def read_config(argv: list[str]) -> Config:
     given = read_flags(Config, argv, __doc__)
     if given.resume:
         saved = flags_in(Path(given.resume) / "config.json", key="settings")
-        if not saved or given.out not in ("", given.resume):
+        if not saved or given.out and Path(given.out) != Path(given.resume):
             raise UserError(f"--resume {given.resume}: there is no run, or --out names another")
         before, config = read_flags(Config, saved), read_flags(Config, saved + argv)
         for name, old in vars(before).items():

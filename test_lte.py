@@ -825,8 +825,8 @@ def run_main(out: Path, *flags) -> int:
 
 def one_line(capsys, start="lte.py: ") -> str:
     """What went to stderr: one line, but for the bar of the steps."""
-    lines = [line for line in capsys.readouterr().err.splitlines() if "step/s" not in line]
-    lines = [line for line in lines if line.strip()]
+    lines = [line for line in capsys.readouterr().err.splitlines() if line.strip()]
+    lines = [line for line in lines if not re.search("step/s|s/step", line)]
     assert len(lines) == 1 and lines[0].startswith(start), lines
     return lines[0]
 
@@ -1087,6 +1087,56 @@ def test_model_and_data_may_move_but_not_change(tmp_path, capsys):
     assert lte.main([*moved[:2], "--steps", "3"]) == 0, "and the run knows where they are now"
 
 
+def test_final_is_of_the_last_step_or_not_there(tmp_path, undisturbed, capsys, monkeypatch):
+    """Whoever goes on with a finished run and stops has no finished run."""
+    folder = tmp_path / "run"
+    shutil.copytree(undisturbed, folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(lte, "learn", raising(KeyboardInterrupt))
+        assert lte.main(["--resume", str(folder), "--steps", "9"]) == 130
+    capsys.readouterr()
+    assert not (folder / "final").exists() and evaluation.main(["--compare", str(folder)]) == 2
+    assert lte.main(["--resume", str(folder)]) == 0 and (folder / "final").exists()
+    log = (folder / "metrics.jsonl").read_text()
+    (folder / "checkpoint" / "state.pt").unlink()
+    capsys.readouterr()
+    assert lte.main(["--resume", str(folder), "--steps", "20"]) == 2
+    assert "state.pt is gone" in one_line(capsys)
+    assert (folder / "metrics.jsonl").read_text() == log and (folder / "final").exists()
+
+
+def test_hangup_that_nohup_ignores_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with lte.stop_on_signals() as received:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not received
+            os.kill(os.getpid(), signal.SIGUSR1)
+            assert received == [signal.SIGUSR1]
+        assert signal.getsignal(signal.SIGHUP) is signal.SIG_IGN
+    finally:
+        signal.signal(signal.SIGHUP, before)
+
+
+def test_a_full_disk_ends_in_one_line(tmp_path, capsys, monkeypatch):
+    """torch has words of its own for it."""
+    error = RuntimeError("[enforce fail at inline_container.cc:672] . unexpected pos 64 vs 0")
+    monkeypatch.setattr(lte.torch, "save", raising(error))
+    assert run_main(tmp_path / "run") == 2 and "disk is full" in one_line(capsys)
+
+
+def test_a_folder_that_cannot_be_locked_ends_in_one_line(tmp_path, capsys):
+    (tmp_path / "run" / "lock").mkdir(parents=True)
+    assert run_main(tmp_path / "run") == 2 and "read-only" in one_line(capsys)
+    assert evaluation.main(eval_flags(SMALL, tmp_path / "run")) == 2
+    assert "read-only" in one_line(capsys, "eval.py: ")
+
+
+def test_weights_that_overflow_end_the_run_in_one_line(tmp_path, capsys):
+    assert run_main(tmp_path / "run", "--lr", "1e8", "--steps", "12") == 2
+    assert "--lr" in one_line(capsys)
+
+
 def test_resume_refuses_settings_that_matter(finished, capsys):
     assert lte.main(["--resume", str(finished), "--lr", "0.5"]) == 2
     assert "--lr was 0.0002, not 0.5" in one_line(capsys)
@@ -1319,6 +1369,14 @@ def test_probe_of_the_small_model(tmp_path, capsys):
     assert float(share[1]) == pytest.approx(100 * sum(right) / len(right), abs=0.06)
     assert lte.main([*map(str, flags), "--out", str(tmp_path / "probe")]) == 2
     assert "is in use" in one_line(capsys)
+
+
+def test_a_family_called_all_is_not_all(capsys):
+    problems = [lte.Problem("p", "1", family=family) for family in ("all", "b" * 30)]
+    outcomes = {name: [(1.0, 0.5, 0.0), (0.0, 0.0, 1.0)] for name in ("own hints", "no hint")}
+    lte.print_probe(problems, outcomes)
+    titles = re.findall(r"^(\w+ \(\d\))", capsys.readouterr().out, re.MULTILINE)
+    assert titles == ["all (1)", "b" * 30 + " (1)", "all (2)"]
 
 
 def test_probe_verdicts():
@@ -1605,7 +1663,13 @@ NOT_WHOLE = {  # what was done to the weights or the config -> what the message 
         {"num_hidden_layers": 2, "layer_types": ["full_attention"] * 2},
         "no place for model.layers.2",
     ),
-    "another shape": (plus(NORM, 64), {}, "load"),
+    "fewer layers, bare names": (
+        lambda t: {k.removeprefix("model."): v for k, v in t.items()},
+        {"num_hidden_layers": 2, "layer_types": ["full_attention"] * 2},
+        "no place for layers.2",
+    ),
+    "an adapter among them": (plus("base_model.model.q_proj.lora_A.weight", 4, 128), {}, "lora_A"),
+    "another shape": (plus(NORM, 64), {}, f"{NORM} is [64], by config.json it is [128]"),
     "reward model": (plus("score.weight", 1, 128), CLASSIFIER, "not a causal language model"),
     "nan": (spoiled(NORM, math.nan), {}, "nan or infinity"),
     "infinity": (spoiled("model.embed_tokens.weight", math.inf), {}, "nan or infinity"),
@@ -1645,6 +1709,7 @@ HARMLESS = {  # what is in checkpoints and does no harm
     "a copy of the tied head": lambda t: t | {"lm_head.weight": t["model.embed_tokens.weight"] + 0},
     "another head": plus("v_head.summary.weight", 1, 128),
     "rotary frequencies": plus("model.layers.0.self_attn.rotary_emb.inv_freq", 16),
+    "causal masks": plus("model.layers.0.self_attn.masked_bias", 1),
 }
 
 
@@ -1669,6 +1734,33 @@ def test_a_tokenizer_larger_than_the_embedding_is_refused(tmp_path):
     tokenizer.save_pretrained(tmp_path / "model")
     with pytest.raises(lte.UserError, match="resize_token_embeddings"):
         lte.load_policy(str(tmp_path / "model"))
+
+
+@pytest.mark.parametrize(
+    "name", ["tokenizer.json", "chat_template.jinja", "generation_config.json"]
+)
+def test_a_file_beside_the_weights_is_missing_or_empty(name, tmp_path):
+    """transformers goes on without the words, the template or the EOS that stood there."""
+    folder = changed_copy(tmp_path / "model")
+    path, about = folder / name, folder / "tokenizer_config.json"
+    path.write_text("")
+    if name == "tokenizer.json":
+        path.unlink()
+        settings = json.loads(about.read_text()) | {"tokenizer_class": "Qwen2Tokenizer"}
+        about.write_text(json.dumps({k: v for k, v in settings.items() if k != "backend"}))
+    with pytest.raises(lte.UserError, match=name):
+        lte.load_policy(str(folder))
+
+
+def test_a_fingerprint_is_of_the_model_alone(tmp_path):
+    """A run within the model's folder, or a note, does not make it another model."""
+    folder = changed_copy(tmp_path / "model")
+    before = evaluation.fingerprint(str(folder))
+    (folder / "run" / "final").mkdir(parents=True)
+    (folder / "run" / "final" / "config.json").write_text("{}")
+    assert evaluation.fingerprint(str(folder)) == before
+    (folder / "vocab.json").write_text("{}")
+    assert evaluation.fingerprint(str(folder)) != before
 
 
 def test_an_adapter_is_refused(tmp_path):
@@ -2038,6 +2130,14 @@ def test_eval_compares_runs(finished, tmp_path, capsys):
     assert run_main(tmp_path / "elsewhere", *flags) == 0
     capsys.readouterr()
     assert evaluation.main(["--compare", *folders, str(tmp_path / "elsewhere")]) == 2
+    assert "different problems" in one_line(capsys, "eval.py: ")
+    some = tmp_path / "some.jsonl"
+    some.write_text("".join((SMALL / "train.jsonl").read_text().splitlines(keepends=True)[:50]))
+    flags = ("--steps", "1", "--method", "grpo", "--data", some)
+    flags += ("--eval-data", SMALL / "valid.jsonl")
+    assert run_main(tmp_path / "taught other problems", *flags) == 0
+    capsys.readouterr()
+    assert evaluation.main(["--compare", *folders, str(tmp_path / "taught other problems")]) == 2
     assert "different problems" in one_line(capsys, "eval.py: ")
     shutil.rmtree(tmp_path / "grpo1" / "final")  # as if it had been stopped in its last validation
     assert evaluation.main(["--compare", *folders]) == 0
