@@ -2301,6 +2301,8 @@ x<2 \text{ or } x>3 == x>3 \text{ or } x<2 ; (-\infty,2)\cup(3,\infty) != x<2 \t
 p \lor q == p \lor q != p \land q
 1, 2 == 1 \text{ and } 2 ; 1 \text{ or } 2 ; x = 1 \text{ and } x = 2 != 1
 (-\infty,2)\cup(2,\infty) == \mathbb R\setminus\{2\} ; x \ne 2 ; \mathbb{R} \setminus \{2\} ; \mathbb{R} - \{2\} ; x \neq 2 ; \{x \mid x \ne 2\} ; (-\infty, \infty) \setminus \{2\} ; x \in \mathbb{R}, x \neq 2 ; x\in\mathbb{R}\setminus\{2\} != \mathbb R\setminus\{3\} ; x \ne -2 ; \mathbb R ; x = 2 ; \mathbb{Q}\setminus\{2\} ; x > 2 ; \mathbb R\setminus\{2,3\} ; \{2\}
+(-\infty,-1)\cup(-1,1)\cup(1,\infty) == \mathbb{R}\setminus\{1,-1\} ; x \ne \pm 1 ; x \ne 1 \text{ and } x \ne -1 ; x \neq -1, 1
+(0,9) \cup (9,36) == (0,36) \setminus \{9\} != (0,36] \setminus \{9\} ; (0,36) ; (0,36) \setminus \{8\}
 (-\infty,-1)\cup(-1,1)\cup(1,\infty) != \mathbb{R}\setminus\{1\} ; x \ne 1 ; \mathbb{R}\setminus[-1,1]
 2 != x \ne 2 ; \mathbb R\setminus\{2\} ; \ne 2
 [1,4] == x \ge 1 \text{ and } x \le 4 ; 1 \le x \land x \le 4 ; x \geq 1 \wedge x \leq 4 != x \ge 1 \text{ or } x \le 4 ; x \ge 1 \lor x \le 4 ; x > 1 \text{ and } x \le 4

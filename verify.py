@@ -34,7 +34,7 @@ import sys
 from collections import Counter, namedtuple
 from fractions import Fraction
 from functools import lru_cache, reduce
-from itertools import product
+from itertools import pairwise, product
 
 # Beyond these bounds only equal strings count, so that no input takes more than a part of a second.
 MAX_CHARS = 600  # of an answer
@@ -236,6 +236,19 @@ def _left_side(match: re.Match) -> str:
     """Rule 8: what can't be read as a formula before '=' is a name, as are |AB| and log_2 8."""
     is_formula = _parse(match[1]) is not None and not _OPAQUE.fullmatch(match[1])
     return match[1] if is_formula else r"\name{" + re.sub(r"[\s{}]", "", match[1]) + "}"
+
+
+def _without_points(match: re.Match) -> str:
+    """Rule 9: an interval without some points, (0,9)-\\{2,5\\}, is the union (0,2),(2,5),(5,9)."""
+    opener, low, high, closer, listed = match.groups()
+    points = [sign + p.strip("±") for p in listed.split(",") for sign in ("-", "")["±" not in p :]]
+    values = {p: re.sub(r"\\frac\{([0-9]+)\}\{([0-9]+)\}", r"\1/\2", p) for p in points}
+    if len(points) > 1 and not all(map(_PLAIN.fullmatch, values.values())):
+        return match[0]  # their order is not known
+    if len(points) > 1:
+        points.sort(key=lambda point: Fraction(values[point]))
+    ends = [low, *points, high]
+    return opener + "),(".join(map(",".join, pairwise(ends))) + closer
 
 
 # ---- forms and their algebra ---------------------------------------------------------------------
@@ -804,8 +817,11 @@ _ROWS = (  # pattern, replacement, example, what becomes of it
     (r"(?<=[<>≤≥])([a-z])[∧⋀]\1(?=[<>≤≥])", r"\1", r"2<x \land x<3", "2<x<3"),
     (_LABEL, r"\\name{\1}=", "The total: 5", r'\name{"the""total"}=5'),
     (_LEFT_SIDE, _left_side, r"\gcd(2,4) = 2", r"\name{\gcd(2,4)}=2"),
-    (r"^(?:[a-z]=)?(?:\(-∞,∞\)-\\\{([^,]+)\\\}|(?:\(-∞,∞\),)?[a-z]≠([^,=<>≤≥≠±∧∨]+))$",
-     r"(-∞,\1\2),(\1\2,∞)", r"x \ne 2", "(-∞,2),(2,∞)"),
+    (r"^(?:(?:[a-z]=)?\(-∞,∞\),)?([a-z])≠([^=<>≤≥≠∨]+?)(?:[,∧]\1≠([^=<>≤≥≠∨]+))?$",
+     lambda m: rf"(-∞,∞)-\{{{','.join(filter(None, m.groups()[1:]))}\}}",
+     r"x \ne 1 \text{ and } x \ne 2", "(-∞,1),(1,2),(2,∞)"),
+    (r"^(?:[a-z]=)?([(\[])([^,]+),([^,]+)([)\]])-\\\{(.+)\\\}$", _without_points,
+     r"(0,9) \setminus \{5\}", "(0,5),(5,9)"),
 )
 _REWRITES = [(re.compile(pattern).sub, to) for pattern, to, *_ in _ROWS]
 # fmt: on
