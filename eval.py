@@ -177,10 +177,6 @@ def bootstrap_interval(values: list[float]) -> tuple[float, float]:
     return tuple(np.percentile(values[drawn].mean(1), [2.5, 97.5]).tolist())
 
 
-# --------------------------------------------------------------------------------------------------
-# Asking a model: the sampler
-
-
 @dataclass
 class Rollout:
     """One response. It was sampled under `prompt_ids`, from which lte.mix_group takes the hint."""
@@ -223,6 +219,10 @@ def grade(rollouts: list[Rollout], problem: "Problem", tokenizer) -> None:
     for rollout in rollouts:
         rollout.text = tokenizer.decode(rollout.response_ids, skip_special_tokens=True)
         rollout.reward = float(is_correct(rollout.text, problem.answer))
+
+
+# --------------------------------------------------------------------------------------------------
+# Sampling
 
 
 @torch.inference_mode()
