@@ -1239,6 +1239,9 @@ def test_a_prompt_that_is_too_long_is_left_out_and_counted(tmp_path, capsys):
     flags = ("--data", tmp_path / "data.jsonl", "--steps", "1", "--eval-every", "0")
     assert run_main(tmp_path / "run", *flags) == 0
     assert "left out: 1 of 10 prompts" in capsys.readouterr().out
+    (tmp_path / "nine.jsonl").write_text("\n".join(lines[:9]))
+    known = json.loads((tmp_path / "run" / "config.json").read_text())["problems"]
+    assert known == lte.hash_of(lte.load_problems(tmp_path / "nine.jsonl")), "what is compared"
     flags = ["--model", SMALL, "--data", tmp_path / "data.jsonl", "--out", tmp_path / "eval"]
     assert evaluation.main(list(map(str, flags))) == 2
     assert "context" in one_line(capsys, "eval.py: ")
@@ -1377,6 +1380,8 @@ def test_a_family_called_all_is_not_all(capsys):
     lte.print_probe(problems, outcomes)
     titles = re.findall(r"^(\w+ \(\d\))", capsys.readouterr().out, re.MULTILINE)
     assert titles == ["all (1)", "b" * 30 + " (1)", "all (2)"]
+    line = json.dumps({"problem": "p", "answer": "1", "family": "b" * 30})
+    assert evaluation.parse_problem(line, "here").family == "b" * 30, "or two would become one"
 
 
 def test_probe_verdicts():
@@ -2026,8 +2031,11 @@ def test_eval_takes_over_what_is_of_the_very_same_evaluation(tmp_path, capsys, m
     other = eval_flags(model, out, "--samples", "2", data=tmp_path / "valid.jsonl")
     assert evaluation.main(other) == 2 and "another --out" in one_line(capsys, "eval.py: ")
     assert (out / "valid.jsonl").read_text() == text
-    (out / "valid.jsonl").write_text("".join(text.splitlines(keepends=True)[:100]))
-    assert evaluation.main(flags) == 2 and "was changed" in one_line(capsys, "eval.py: ")
+    fewer = "".join(text.splitlines(keepends=True)[:100])
+    better = text.replace('"right": false', '"right": true')
+    for changed in (fewer, better, text.replace('"tokens": ', '"tokens": 1')):
+        (out / "valid.jsonl").write_text(changed)
+        assert evaluation.main(flags) == 2 and "was changed" in one_line(capsys, "eval.py: ")
 
 
 def test_eval_that_is_killed_loses_only_the_data_set_at_hand(tmp_path, capsys, monkeypatch):
