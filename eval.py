@@ -58,8 +58,9 @@ def evaluate(config: "EvalConfig") -> None:
     if len({d.output for d in data_sets}) < len(data_sets):
         raise UserError("two data sets have one name: their samples would go to one file")
     folder.mkdir(parents=True, exist_ok=True)
+    model = fingerprint(config.model)
     with lock(folder):
-        finished = [d.finished() for d in data_sets]
+        finished = [d.finished(model) for d in data_sets]
         if None in finished:
             policy = sampling_policy(load_policy(config.model, config.device), config)
         print(f"{'':24}{'problems':>9}{'samples':>8}{'':62}  truncated   length")
@@ -71,7 +72,7 @@ def evaluate(config: "EvalConfig") -> None:
                 groups = ask(policy, d.problems, d.samples, config, generator)
                 rows = list(map(sample_rows, d.problems, groups))
                 text = json_lines(row for group in rows for row in group)
-                replace_file(d.output.with_suffix(".settings.json"), d.note(text.encode()))
+                replace_file(d.output.with_suffix(".settings.json"), d.note(text.encode(), model))
                 replace_file(d.output, text)
             rates.append(print_table(d, rows))
             print(f"{'':24}samples: {d.output}{taken}")
@@ -98,18 +99,18 @@ class DataSet:
         if self.ks[0] < 1 or self.ks[-1] > self.samples:
             raise UserError(f"--k must be between 1 and --samples, {self.samples}")
         code = b"".join(Path(module).read_bytes() for module in (__file__, verify.__file__))
-        about = {name: getattr(config, name) for name in ("max_new_tokens", "temperature", "seed")}
-        about |= {"system_prompt": config.system_prompt, "samples": self.samples}
-        about |= {"model": fingerprint(config.model), "problems": hash_of(self.problems)}
-        about |= {"code": hashlib.sha256(code).hexdigest(), "device": config.device.split(":")[0]}
-        self.about = about  # all that decides what is sampled and how it is judged
+        settings = ("max_new_tokens", "temperature", "seed", "system_prompt")
+        # All that decides, with the model, what is sampled and how it is judged.
+        self.about = {name: getattr(config, name) for name in settings}
+        self.about |= {"samples": self.samples, "device": config.device.split(":")[0]}
+        self.about |= {"problems": hash_of(self.problems), "code": hashlib.sha256(code).hexdigest()}
 
-    def note(self, samples: bytes) -> str:
+    def note(self, samples: bytes, model: str) -> str:
         """What is kept beside the file of samples: whose they are, and that all are there."""
-        about = self.about | {"sha256 of the samples": hashlib.sha256(samples).hexdigest()}
-        return json.dumps(about, indent=1) + "\n"
+        whose = {"model": model, "sha256 of the samples": hashlib.sha256(samples).hexdigest()}
+        return json.dumps(self.about | whose, indent=1) + "\n"
 
-    def finished(self) -> list[list[dict]] | None:
+    def finished(self, model: str) -> list[list[dict]] | None:
         """The rows of the samples, by problem, if they were made before; None if there is no file.
 
         UserError if it is of another evaluation, or was changed: nothing is overwritten.
@@ -117,11 +118,11 @@ class DataSet:
         note, n = self.output.with_suffix(".settings.json"), self.samples
         if not self.output.exists():
             return None
-        known = note.read_bytes() if note.exists() else b""
-        if known != self.note(self.output.read_bytes()).encode():
+        samples = self.output.read_bytes()
+        if not note.exists() or note.read_bytes() != self.note(samples, model).encode():
             message = f"{self.output} was changed, or is of another model or settings: "
             raise UserError(message + "choose another --out")
-        rows = read_log(self.output)
+        rows = list(map(json.loads, samples.splitlines()))
         return [rows[i : i + n] for i in range(0, len(rows), n)]
 
 
@@ -464,9 +465,9 @@ def check_loaded(name: str, model, tokenizer, loading: dict) -> None:
     for key, weight in model.named_parameters():
         if not weight.isfinite().all():
             raise UserError(f"{trouble}{key} holds nan or infinity")
-    size = model.get_input_embeddings().weight.shape[0]
     if not tokenizer.tokenize(INSTRUCTION) or tokenizer.chat_template == "":
         raise UserError(f"{name!r}: its tokenizer.json or chat_template.jinja is missing or empty")
+    size = model.get_input_embeddings().weight.shape[0]
     if max(tokenizer.get_vocab().values(), default=0) >= size:
         message = f"{name!r}: the tokenizer has more tokens than the {size} that the model embeds: "
         raise UserError(message + "call model.resize_token_embeddings(len(tokenizer))")
@@ -710,7 +711,7 @@ def compare_runs(folders: list[str], figure: str) -> None:
         raise UserError("no folder of a run that ended")
     k = runs[0]["last"]["k"]
     if len({run["asked"] for run in runs}) > 1:
-        raise UserError("the runs learned from, or were validated on, different problems")
+        raise UserError("different problems or --eval-samples: the runs can't be compared")
     methods = group_by_method(runs)
     width = max(map(len, methods)) + 2
     print("At the last validation, in percent: mean +- sd over runs (models x seeds)\n")
@@ -746,12 +747,11 @@ def read_run(folder: Path) -> dict:
 
 def group_by_method(runs: list[dict]) -> dict[str, list[dict]]:
     """Runs by label: the method, and the settings that are not those of the first run."""
-    no_part = ("method", "seed", *CIRCUMSTANCES)
     first, methods = runs[0]["settings"], defaultdict(list)
     for run in runs:
         words = [run["settings"]["method"]]
         for name, value in run["settings"].items():
-            if name not in no_part and value != first.get(name):
+            if name not in ("method", "seed", *CIRCUMSTANCES) and value != first.get(name):
                 words += [flag(name)] if value is True else [flag(name), str(value)]
         others = methods[" ".join(words)]
         if any(run["key"] == other["key"] for other in others):
@@ -969,15 +969,14 @@ def is_out_of_memory(error: BaseException) -> bool:
 def command(name: str, work: Callable[[list[str]], int], argv: list[str] | None, go_on: str) -> int:
     """Do the work of a command line; its exit status: 2, after one line, for what users can mend.
 
-    transformers is silenced: what decides a figure is checked here. Terminals that lack a character
-    get its number.
+    transformers is silenced, since what decides a figure is checked here.
     """
     transformers.logging.set_verbosity_error()
     transformers.logging.disable_progress_bar()
     logging.getLogger("huggingface_hub").setLevel(logging.CRITICAL)
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):  # a notebook's has no encoding
-            stream.reconfigure(errors="backslashreplace")
+            stream.reconfigure(errors="backslashreplace")  # for characters a terminal lacks
     try:
         return work(sys.argv[1:] if argv is None else argv)
     except KeyboardInterrupt:
@@ -988,10 +987,11 @@ def command(name: str, work: Callable[[list[str]], int], argv: list[str] | None,
     except (OSError, UnicodeError) as error:
         message = f"can't read or write: {error}; {go_on}"
     except Exception as error:
-        message = f"out of memory: lower --cache-gib (sampling) or --micro-tokens (update); {go_on}"
-        if "No space left" in str(error) or "inline_container" in str(error):  # torch's word for it
+        if is_out_of_memory(error):
+            message = f"out of memory: lower --cache-gib (sampling) or --micro-tokens; {go_on}"
+        elif "No space left" in str(error) or "inline_container" in str(error):  # torch's words
             message = f"can't write a file, the disk is full; {go_on}"
-        elif not is_out_of_memory(error):
+        else:
             raise
     print(f"{name}: {message}", file=sys.stderr)
     return 2
