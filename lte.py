@@ -571,7 +571,8 @@ def stop_on_signals() -> Iterator[list[int]]:
 
     names = ("SIGINT", "SIGTERM", "SIGHUP", "SIGUSR1")  # Windows has not all of them
     numbers = [getattr(signal, name) for name in names if hasattr(signal, name)]
-    numbers = [n for n in numbers if signal.getsignal(n) is not signal.SIG_IGN]  # as under nohup
+    # Under nohup the run goes on when its terminal closes.
+    numbers = [n for n in numbers if n.name != "SIGHUP" or signal.getsignal(n) != signal.SIG_IGN]
     before = {number: signal.signal(number, note) for number in numbers}
     try:
         yield received
@@ -800,8 +801,6 @@ class Run:
 
     def load(self) -> None:
         """Restore the checkpoint, if there is one, and cut the logs back to it."""
-        if (self.folder / "final").exists() and not self.checkpoint.exists():
-            raise UserError(f"{self.checkpoint} is gone: the run can't go on")
         if self.checkpoint.exists():
             try:
                 device = self.policy.model.device
@@ -813,6 +812,8 @@ class Run:
                 if isinstance(error, OSError) or is_out_of_memory(error):
                     raise
                 raise UserError(f"{self.checkpoint} can't be read: start anew") from None
+        elif (self.folder / "final").exists():
+            raise UserError(f"{self.checkpoint} is gone: the run can't go on")
         self.pi_old.model.load_state_dict(self.policy.model.state_dict())
         for name in self.LOGS:
             kept = [row for row in read_log(self.folder / name) if row["step"] <= self.step]

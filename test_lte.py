@@ -985,7 +985,11 @@ def start_run(out: Path, *flags) -> subprocess.Popen:
         *flags,
     ]
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "text": True}
-    return subprocess.Popen(list(map(str, command)), **pipes)
+    before = signal.signal(signal.SIGHUP, signal.SIG_DFL)  # nohup's tests are to hear it, too
+    try:
+        return subprocess.Popen(list(map(str, command)), **pipes)
+    finally:
+        signal.signal(signal.SIGHUP, before)
 
 
 def wait_for(process: subprocess.Popen, happened) -> None:
