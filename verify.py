@@ -143,7 +143,7 @@ def _compare(a: str, b: str) -> tuple[bool, str]:
     if f and g and f[1] not in _TOKEN.findall(b) and g[1] not in _TOKEN.findall(a):
         b = _TOKEN.sub(lambda token: f[1] if token[0] == g[1] else token[0], b)
     if a == b or not a or not b:
-        return a == b != "", "rule 13: compared as normalised strings"
+        return a == b != "", "rules 4 to 13: compared as they are written once normalised"
     ours, theirs = _EXTRAS.findall(a), _EXTRAS.findall(b)  # rule 4
     may_differ = ours == theirs or not ours or not theirs
     try:
@@ -241,11 +241,14 @@ def _left_side(match: re.Match) -> str:
 def _without_points(match: re.Match) -> str:
     """Rule 9: an interval without some points, (0,9)-\\{2,5\\}, is the union (0,2),(2,5),(5,9)."""
     opener, low, high, closer, listed = match.groups()
-    points = [sign + p.strip("±") for p in listed.split(",") for sign in ("-", "")["±" not in p :]]
+    points = []
+    for point in listed.split(","):
+        value = point.strip("±")
+        points += [f"-{value}", value] if "±" in point else [point]
     values = {p: re.sub(r"\\frac\{([0-9]+)\}\{([0-9]+)\}", r"\1/\2", p) for p in points}
-    if len(points) > 1 and not all(map(_PLAIN.fullmatch, values.values())):
-        return match[0]  # their order is not known
     if len(points) > 1:
+        if not all(map(_PLAIN.fullmatch, values.values())):
+            return match[0]  # their order is not known
         points.sort(key=lambda point: Fraction(values[point]))
     ends = [low, *points, high]
     return opener + "),(".join(map(",".join, pairwise(ends))) + closer
@@ -652,7 +655,8 @@ _MONEY = '"(?:USD|€|£|₹|¥)"'
 _ONE_UNIT = r'"[^"]+"(?:\^\{?-?[0-9]\}?)?'
 _EXTRAS = re.compile(rf"""(?x)  # what may be left out beside an answer (rule 4)
     ⟨[^⟩]*⟩$ | {_MONEY}\* | (?<=[0-9.)}}\]⌝π])
-    (?: (?:[/*]|\ ?a)? (?:{_ONE_UNIT}|\((?:\*?{_ONE_UNIT})+\)|\\frac\{{{_ONE_UNIT}\}}\{{{_ONE_UNIT}\}}) )+
+    (?: (?:[/*]|\ ?a)?                                              # km/h, miles a day
+        (?: {_ONE_UNIT}|\((?:\*?{_ONE_UNIT})+\)|\\frac\{{{_ONE_UNIT}\}}\{{{_ONE_UNIT}\}} ) )+
     (?=\ *(?:$|[]),;=<>≤≥}}⟧∧∨⟨]))""")
 _PLAIN = re.compile(r"[-+]?[0-9]{1,99}(?:\.[0-9]{1,99}|/[0-9]{0,99}[1-9])?")  # needs no parser
 _NUMBER = r"""[-+({\[]* (?: -?[0-9]+/-?[0-9]+ | \\frac\{+-?[0-9]+\}+\{+-?[0-9]+\}+
@@ -682,7 +686,8 @@ _PHRASE = re.compile(r"""(?ix)
 _CLAUSE_END = re.compile(r"""(?x)
     \n | <[/|] | (?<!Rs)\.(?=\$*(?:\s|$)) | 。 | (?<!\\)!+(?=\s|$) | "\s*\}
   | \s\(\s*\) | \s\((?!mod|or\b)[a-z]{2} | \s[-–—]\s(?=[a-z]{2,}\s[a-z]{2})    # 18 (not 17)
-  | ,?\s\(?(?:because|since|as|which|so|of|when|for|after|i\.e\.|in\ (?:an?|the)|and\ (?:we|this|it|the))\s""")
+  | ,?\s\(?(?:because|since|as|which|so|of|when|for|after|i\.e\.|in\ (?:an?|the)
+        |and\ (?:we|this|it|the))\s""")
 _NEGATED = re.compile(r"""(?ix)
     (?<!\S)(?=\S*[0-9])\S+\s(?:is|are)\s(?:not|wrong|incorrect)\b # 12 is not the answer
   | (?: \b(?: (?:is\s+)?(?:not|never|cannot|wrong|false|no\ way|impossible\ to) | \w+n't  # not 5
@@ -700,7 +705,8 @@ _REFUSED = re.compile(rf"""(?ix)       # this, it, there is ... impossible, no s
 _WITH_NUMBER = r"""(?: \$(?!\s)[^$]+(?<!\s)\$(?![0-9])            # $x = 5$, but not '$5 or $'
     | \\\((?:[^\\]|\\[^()]){0,600}+\\\) | (?<!\S)(?=\S*[0-9])\S*[^\s.,;:!?*。，] )"""
 _LAST = re.compile(rf"""(?x)                        # the last number with what belongs to it
-    (?: (?: \b\S{{1,20}}\s(?:[=<>≤≥≈≡≠]|\\neq?) | [-−±] | minus|negative|twice|(?:half|root|out)\ of )\s
+    (?: (?: \b\S{{1,20}}\s(?:[=<>≤≥≈≡≠]|\\neq?) | [-−±]
+          | minus|negative|twice|(?:half|root|out)\ of )\s
     )? {_WITH_NUMBER}
     (?: (?: \ [a-z]+(?=,?\ \(?or\ ) )?[,;]?\ \(?                  # 5 apples or 6, 5 (or 6)
         (?: (?: [-+*·⋅/=<>×÷±≤≥≈≡x]|times|plus|minus|mod|out\ of|and|or(?:\ [a-z]+)? )\  )?
@@ -745,7 +751,7 @@ _OPAQUE = re.compile(r"⌜(?:[A-Z]+|\\vec.*)⌝|\\(?:log|ln|sin|cos|tan)[^A-Za-d
                      r"|f\^\{-1\}\(.*|\\name\{d/.*")  # |AB|, log_2 8, f^{-1}(3), d/dx x^2
 _UNITS_BEHIND = (r"(?:(?<=[0-9)])(?<![A-Za-z][\^_][0-9])|10\^\{-?[0-9]+\}) (?:[μµ] ?)?"
                  rf'"?{_UNIT}(?:"|\^ ?\{{?-?[0-9]\}}?|/|\*|[() ]|{_UNIT})*$')
-_ROWS = (  # pattern, replacement, example, what becomes of it
+_ROWS = (  # pattern, replacement, example, what becomes of it after all rows
     (r'["⟨⟩⌜⌝⟦⟧]|\\name(?![a-z])', " ", '5"', "5"),  # signs of ours
     (r"^([*_`']+)(.*)\1$", r"\2", "'42'", "42"),
     (_THOUSANDS, lambda m: re.sub(r"\D", "", m[0]), "1{,}234", "1234"),  # rule 5
